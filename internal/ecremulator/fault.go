@@ -1,0 +1,3 @@
+package ecremulator
+
+type faultSet struct{}

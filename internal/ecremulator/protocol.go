@@ -1,0 +1,183 @@
+package ecremulator
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	targetPrefix = "AmazonEC2ContainerRegistry_V20150921."
+	jsonType     = "application/x-amz-json-1.1"
+	// maxBody is larger than any request to the API: a manifest may have 4 MiB.
+	maxBody = 8 << 20
+)
+
+// request is one call of an API while it is answered.
+type request struct {
+	http   *http.Request
+	body   []byte
+	id     string
+	caller *credential
+	region string // of the credential scope
+	call   *Call
+}
+
+// apiError is an error of the service, not of the emulator.
+type apiError struct {
+	status  int
+	code    string
+	message string
+}
+
+func (e *apiError) Error() string { return e.code + ": " + e.message }
+
+func clientError(code, format string, args ...any) *apiError {
+	return &apiError{status: http.StatusBadRequest, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// constraint is how ECR words a broken constraint of its model.
+func constraint(parameter, rule string) *apiError {
+	return clientError("InvalidParameterException",
+		"Invalid parameter at '%s' failed to satisfy constraint: '%s'", parameter, rule)
+}
+
+// response is a whole answer, so that a fault can spoil it before it is sent.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// operation answers one operation with a value to encode.
+type operation func(*Emulator, *request) (any, *apiError)
+
+var operations = map[string]operation{
+	"BatchGetImage":         decoded((*Emulator).batchGetImage),
+	"DescribeImages":        decoded((*Emulator).describeImages),
+	"DescribeRepositories":  decoded((*Emulator).describeRepositories),
+	"GetAuthorizationToken": decoded((*Emulator).getAuthorizationToken),
+	"ListImages":            decoded((*Emulator).listImages),
+}
+
+// decoded wraps a typed operation with the decoding of its input.
+func decoded[In any](f func(*Emulator, *request, *In) (any, *apiError)) operation {
+	return func(e *Emulator, r *request) (any, *apiError) {
+		in := new(In)
+		if len(r.body) > 0 {
+			if err := json.Unmarshal(r.body, in); err != nil {
+				return nil, clientError("SerializationException", "")
+			}
+		}
+		return f(e, r, in)
+	}
+}
+
+func (e *Emulator) serveAPI(w http.ResponseWriter, hr *http.Request) {
+	r := &request{http: hr, id: requestID(), call: &Call{Time: time.Now(), Service: "ecr", UserAgent: hr.UserAgent()}}
+	e.calls.begin()
+	defer func() { e.calls.end(*r.call) }()
+
+	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
+	if err != nil {
+		e.reply(w, r, e.errorResponse(r, &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", ""}))
+		return
+	}
+	r.body = body
+	target := hr.Header.Get("X-Amz-Target")
+	if name, ok := strings.CutPrefix(target, targetPrefix); ok {
+		r.call.Operation = name
+	} else {
+		r.call.Operation = target
+	}
+	noteIdentifiers(r)
+	if !wait(hr.Context(), e.Latency()) {
+		return
+	}
+	e.reply(w, r, e.answer(r))
+}
+
+func (e *Emulator) answer(r *request) response {
+	op, ok := operations[r.call.Operation]
+	if r.http.Method != http.MethodPost || !ok {
+		return e.errorResponse(r, clientError("UnknownOperationException", ""))
+	}
+	if err := e.authenticate(r, "ecr"); err != nil {
+		return e.errorResponse(r, err)
+	}
+	out, err := op(e, r)
+	if err != nil {
+		return e.errorResponse(r, err)
+	}
+	return response{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: marshal(out)}
+}
+
+func (e *Emulator) errorResponse(r *request, err *apiError) response {
+	r.call.Error = err.code
+	body := map[string]string{"__type": err.code}
+	if err.message != "" {
+		body["message"] = err.message
+	}
+	return response{
+		status: err.status,
+		header: http.Header{"Content-Type": {jsonType}, "X-Amzn-Errortype": {err.code}},
+		body:   marshal(body),
+	}
+}
+
+func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
+	r.call.Status = res.status
+	h := w.Header()
+	for name, values := range res.header {
+		h[name] = values
+	}
+	h.Set("x-amzn-RequestId", r.id)
+	h.Set("Date", e.serviceTime().Format(http.TimeFormat))
+	h.Set("Content-Length", strconv.Itoa(len(res.body)))
+	w.WriteHeader(res.status)
+	_, _ = w.Write(res.body) // a client that has gone away needs no answer
+}
+
+// noteIdentifiers fills the record of the call from its body, whether or not
+// the call gets any further.
+func noteIdentifiers(r *request) {
+	var in struct {
+		RegistryID     string            `json:"registryId"`
+		RepositoryName string            `json:"repositoryName"`
+		ImageIDs       []json.RawMessage `json:"imageIds"`
+	}
+	if json.Unmarshal(r.body, &in) != nil {
+		return
+	}
+	r.call.Account = in.RegistryID
+	r.call.Repository = in.RepositoryName
+	r.call.IDs = len(in.ImageIDs)
+}
+
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// epoch is a time as the protocol has it: seconds, with a fraction.
+type epoch time.Time
+
+func (t epoch) MarshalJSON() ([]byte, error) {
+	ms := time.Time(t).UnixMilli()
+	return strconv.AppendFloat(nil, float64(ms)/1000, 'f', -1, 64), nil
+}
+
+func optional(t time.Time) *epoch {
+	if t.IsZero() {
+		return nil
+	}
+	v := epoch(t)
+	return &v
+}

@@ -1,0 +1,4 @@
+package ecremulator
+
+// Role can be assumed through STS.
+type Role struct{}
