@@ -2,103 +2,137 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// Reach says how far a Log could look, so far.
-type Reach struct {
-	Looked       int    // commits listed
-	Mainline     int    // of those, on the first-parent line of the revision
-	Depth        int    // the limit that was asked for
-	DepthReached bool   // there is more history, beyond Depth
-	Shallow      bool   // history is cut by a shallow clone
-	ShallowAt    string // the first commit met whose parents are cut off
-	Complete     bool   // the root commit was reached on the mainline
-}
-
-// Log lists commits lazily, the mainline first.
+// Log lists the commits that lead to a revision, newest first, in an order
+// that puts every state the branch itself was in before any that it was not:
+//
+//  1. The revision, then its first parent, that one's first parent and so on:
+//     the mainline. It ends at the root, at the cut of a shallow clone, or
+//     after depth commits.
+//  2. Only then the other sides of the merges on the mainline, the newest merge
+//     first and the parents of one merge in their order: each side along its
+//     own first-parent line, followed by the sides of the merges on that line.
+//     All sides together are at most depth commits.
+//
+// No commit is listed twice; a line ends where it meets a listed commit. The
+// order depends on the commits alone, not on their dates or how they are
+// stored. A commit is read when it is listed, so twenty commits cost twenty
+// reads. A Log remembers at most twice depth names.
+//
+// A Log is for one goroutine at a time; several Logs of one Repository may be
+// used at once.
 type Log struct {
 	repo    *Repository
-	line    plumbing.Hash   // next commit of the line being walked, or zero
-	side    bool            // the line is not the mainline
-	merged  []plumbing.Hash // other parents met on the line being walked
-	pending []plumbing.Hash // sides to walk, the next one last
+	depth   int
+	next    plumbing.Hash // of the line being walked; zero at its end
+	child   plumbing.Hash // whose parent next is; zero at the beginning
+	onSide  bool          // the line is not the mainline
+	sides   int           // commits listed on sides
+	merged  []side        // met on the line being walked
+	pending []side        // to be walked, the next one last
 	seen    map[plumbing.Hash]bool
-	shallow map[plumbing.Hash]bool
 	reach   Reach
-	sides   int
 }
 
-// Log begins at from.
+// side is where the other side of a merge begins.
+type side struct{ tip, merge plumbing.Hash }
+
+// Log lists the commits that lead to from, which is one of this repository's.
+// A depth below 1 lists nothing.
 func (r *Repository) Log(from Commit, depth int) *Log {
-	l := &Log{repo: r, line: plumbing.NewHash(from.SHA), seen: map[plumbing.Hash]bool{}, shallow: map[plumbing.Hash]bool{}}
-	l.reach.Depth = depth
-	if cut, err := r.repo.Storer.Shallow(); err == nil {
-		for _, h := range cut {
-			l.shallow[h] = true
-		}
-	}
-	return l
+	id, _ := parseHash(from.SHA)
+	return &Log{repo: r, depth: depth, next: id, seen: map[plumbing.Hash]bool{}, reach: Reach{Depth: depth}}
 }
 
-// Reach says how far the log has looked.
-func (l *Log) Reach() Reach { return l.reach }
-
-// Next returns up to n further commits, fewer or none at the end.
+// Next returns up to n further commits, and fewer or none once the log is at
+// its end. Like an io.Reader it may return commits together with an error; the
+// next call then continues after them. Between commits it looks whether ctx is
+// done. A missing commit is an [ErrIncomplete], unless the repository is
+// shallow there: that is an end, which [Log.Reach] tells.
 func (l *Log) Next(ctx context.Context, n int) ([]Commit, error) {
-	var out []Commit
-	for len(out) < n {
+	l.repo.objects.begin()
+	defer l.repo.objects.end()
+	var list []Commit
+	for len(list) < n && l.advance() {
 		if err := ctx.Err(); err != nil {
-			return out, err
+			return list, fmt.Errorf("read history: %w", err)
 		}
-		if l.line.IsZero() || l.seen[l.line] {
-			slices.Reverse(l.merged)
-			l.pending = append(l.pending, l.merged...)
-			l.merged, l.line = nil, plumbing.ZeroHash
-			if len(l.pending) == 0 {
-				break
-			}
-			l.side = true
-			l.line = l.pending[len(l.pending)-1]
-			l.pending = l.pending[:len(l.pending)-1]
-			continue
-		}
-		if l.side && l.sides >= l.reach.Depth {
-			l.reach.DepthReached = true
-			break
-		}
-		if !l.side && l.reach.Mainline >= l.reach.Depth {
-			l.reach.DepthReached = true
-			l.line = plumbing.ZeroHash
-			continue
-		}
-		c, err := l.repo.repo.CommitObject(l.line)
+		c, err := l.read()
 		if err != nil {
-			return out, fmt.Errorf("read commit %s: %w", l.line, err)
+			return list, err
 		}
-		l.seen[l.line] = true
-		out = append(out, describe(c))
-		l.reach.Looked++
-		if l.side {
-			l.sides++
-		} else {
-			l.reach.Mainline++
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// advance makes next the commit to list, or returns false at the end.
+func (l *Log) advance() bool {
+	for {
+		used := l.reach.Mainline
+		if l.onSide {
+			used = l.sides
 		}
-		l.line = plumbing.ZeroHash
-		switch {
-		case len(c.ParentHashes) == 0:
-			l.reach.Complete = l.reach.Complete || !l.side
-		case l.shallow[c.Hash]:
-			if !l.reach.Shallow {
-				l.reach.Shallow, l.reach.ShallowAt = true, c.Hash.String()
+		switch fresh := !l.next.IsZero() && !l.seen[l.next]; {
+		case fresh && used < l.depth:
+			return true
+		case fresh:
+			l.reach.DepthReached = true
+			if l.onSide || l.depth < 1 {
+				return false
 			}
-		default:
-			l.line = c.ParentHashes[0]
-			l.merged = append(l.merged, c.ParentHashes[1:]...)
+		}
+		// The line is at its end: go on with the first side of its newest merge.
+		slices.Reverse(l.merged)
+		l.pending = append(l.pending, l.merged...)
+		l.merged, l.next, l.onSide = l.merged[:0], plumbing.ZeroHash, true
+		if len(l.pending) == 0 {
+			return false
+		}
+		last := len(l.pending) - 1
+		l.next, l.child = l.pending[last].tip, l.pending[last].merge
+		l.pending = l.pending[:last]
+	}
+}
+
+// read reads the next commit and moves on to its first parent.
+func (l *Log) read() (Commit, error) {
+	n, err := l.repo.commit(l.next)
+	switch {
+	case err != nil && l.child.IsZero():
+		return Commit{}, fmt.Errorf("read history: %w", err)
+	case errors.Is(err, ErrIncomplete):
+		return Commit{}, fmt.Errorf("read history: parent of commit %s: %w", l.child, err)
+	case err != nil:
+		return Commit{}, fmt.Errorf("read history beyond commit %s: %w", l.child, err)
+	}
+	id := l.next
+	l.seen[id] = true
+	l.child, l.next = id, plumbing.ZeroHash
+	l.reach.Looked++
+	if l.onSide {
+		l.sides++
+	} else {
+		l.reach.Mainline++
+	}
+	switch {
+	case len(n.parents) == 0:
+		l.reach.Complete = l.reach.Complete || !l.onSide
+	case l.repo.shallow[id]:
+		if !l.reach.Shallow {
+			l.reach.Shallow, l.reach.ShallowAt = true, n.SHA
+		}
+	default:
+		l.next = n.parents[0]
+		for _, tip := range n.parents[1:] {
+			l.merged = append(l.merged, side{tip: tip, merge: id})
 		}
 	}
-	return out, nil
+	return n.Commit, nil
 }
