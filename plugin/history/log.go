@@ -30,7 +30,9 @@ import (
 type Log struct {
 	repo    *Repository
 	depth   int
-	next    plumbing.Hash // of the line being walked; zero at its end
+	bad     error         // from is no commit
+	next    plumbing.Hash // of the line being walked
+	more    bool          // there is a next
 	child   plumbing.Hash // whose parent next is; zero at the beginning
 	onSide  bool          // the line is not the mainline
 	sides   int           // commits listed on sides
@@ -46,8 +48,11 @@ type side struct{ tip, merge plumbing.Hash }
 // Log lists the commits that lead to from, which is one of this repository's.
 // A depth below 1 lists nothing.
 func (r *Repository) Log(from Commit, depth int) *Log {
-	id, _ := parseHash(from.SHA)
-	return &Log{repo: r, depth: depth, next: id, seen: map[plumbing.Hash]bool{}, reach: Reach{Depth: depth}}
+	l := &Log{repo: r, depth: depth, seen: map[plumbing.Hash]bool{}, reach: Reach{Depth: depth}}
+	if l.next, l.more = parseHash(from.SHA); !l.more {
+		l.bad = fmt.Errorf("read history of %q: %w: give a commit that Resolve returned", from.SHA, ErrRevisionNotFound)
+	}
+	return l
 }
 
 // Next returns up to n further commits, and fewer or none once the log is at
@@ -58,6 +63,9 @@ func (r *Repository) Log(from Commit, depth int) *Log {
 func (l *Log) Next(ctx context.Context, n int) ([]Commit, error) {
 	l.repo.objects.begin()
 	defer l.repo.objects.end()
+	if l.bad != nil {
+		return nil, l.bad
+	}
 	var list []Commit
 	for len(list) < n && l.advance() {
 		if err := ctx.Err(); err != nil {
@@ -79,7 +87,7 @@ func (l *Log) advance() bool {
 		if l.onSide {
 			used = l.sides
 		}
-		switch fresh := !l.next.IsZero() && !l.seen[l.next]; {
+		switch fresh := l.more && !l.seen[l.next]; {
 		case fresh && used < l.depth:
 			return true
 		case fresh:
@@ -91,12 +99,12 @@ func (l *Log) advance() bool {
 		// The line is at its end: go on with the first side of its newest merge.
 		slices.Reverse(l.merged)
 		l.pending = append(l.pending, l.merged...)
-		l.merged, l.next, l.onSide = l.merged[:0], plumbing.ZeroHash, true
+		l.merged, l.more, l.onSide = l.merged[:0], false, true
 		if len(l.pending) == 0 {
 			return false
 		}
 		last := len(l.pending) - 1
-		l.next, l.child = l.pending[last].tip, l.pending[last].merge
+		l.next, l.child, l.more = l.pending[last].tip, l.pending[last].merge, true
 		l.pending = l.pending[:last]
 	}
 }
@@ -114,7 +122,7 @@ func (l *Log) read() (Commit, error) {
 	}
 	id := l.next
 	l.seen[id] = true
-	l.child, l.next = id, plumbing.ZeroHash
+	l.child, l.more = id, false
 	l.reach.Looked++
 	if l.onSide {
 		l.sides++
@@ -129,7 +137,7 @@ func (l *Log) read() (Commit, error) {
 			l.reach.Shallow, l.reach.ShallowAt = true, n.SHA
 		}
 	default:
-		l.next = n.parents[0]
+		l.next, l.more = n.parents[0], true
 		for _, tip := range n.parents[1:] {
 			l.merged = append(l.merged, side{tip: tip, merge: id})
 		}
