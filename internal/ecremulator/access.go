@@ -1,9 +1,6 @@
 package ecremulator
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Allow lets principals of other accounts read and write the registry, as
 // repository policies do. Each is an account of twelve digits, the ARN of a
@@ -17,7 +14,7 @@ func (r *Registry) Allow(principals ...string) {
 // Denial refuses calls with AccessDeniedException. Empty fields match all.
 type Denial struct {
 	Principal  string // ARN of a user, role or role session, or an account
-	Operation  string // such as DescribeImages
+	Operation  string // such as DescribeImages; a pull is BatchGetImage and GetDownloadUrlForLayer
 	Account    string // of the registry
 	Repository string
 }
@@ -44,24 +41,15 @@ func (e *Emulator) isPrincipal(c *credential, region, principal string) bool {
 // the whole registry if repository is empty. A registry that does not exist
 // has no policy that lets strangers in, so theirs is the same refusal.
 func (e *Emulator) authorize(r *request, account, repository string) *apiError {
-	action := "ecr:" + r.call.Operation
-	resource := (&Registry{account: account, region: r.region}).arn(repository)
-	if repository == "" {
-		resource = strings.TrimSuffix(resource, "repository/") + "repository/*"
-	}
-	refuse := func(why string) *apiError {
-		return clientError("AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s %s",
-			e.arnOf(r.caller, r.region), action, resource, why)
-	}
 	e.mu.RLock()
 	denials := e.denials
 	e.mu.RUnlock()
 	for _, d := range denials {
 		if (d.Principal == "" || e.isPrincipal(r.caller, r.region, d.Principal)) &&
-			(d.Operation == "" || d.Operation == r.call.Operation) &&
+			(d.Operation == "" || d.Operation == r.action()) &&
 			(d.Account == "" || d.Account == account) &&
 			(d.Repository == "" || d.Repository == repository) {
-			return refuse("because no identity-based policy allows the " + action + " action")
+			return e.refusal(r, account, repository, "identity-based")
 		}
 	}
 	if e.open || e.accountOf(r.caller) == account {
@@ -76,7 +64,25 @@ func (e *Emulator) authorize(r *request, account, repository string) *apiError {
 			}
 		}
 	}
-	return refuse("because no resource-based policy allows the " + action + " action")
+	return e.refusal(r, account, repository, "resource-based")
+}
+
+// refusal is worded as IAM does, for a repository, a whole registry, or, for
+// an action that knows no resources, everything.
+func (e *Emulator) refusal(r *request, account, repository, policy string) *apiError {
+	action := "ecr:" + r.action()
+	resource := "*"
+	switch {
+	case r.action() == "GetAuthorizationToken":
+	case repository == "":
+		repository = "*"
+		fallthrough
+	default:
+		resource = (&Registry{account: account, region: r.region}).arn(repository)
+	}
+	return clientError("AccessDeniedException",
+		"User: %s is not authorized to perform: %s on resource: %s because no %s policy allows the %s action",
+		e.arnOf(r.caller, r.region), action, resource, policy, action)
 }
 
 // lookup returns the repository that a call is about, if the caller may.

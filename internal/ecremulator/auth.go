@@ -69,10 +69,10 @@ func (e *Emulator) authenticate(r *request, service string) *apiError {
 	c := e.keys[s.key]
 	e.mu.RUnlock()
 	if c == nil || c.SessionToken != r.http.Header.Get("X-Amz-Security-Token") {
-		return clientError("UnrecognizedClientException", "The security token included in the request is invalid.")
+		return errUnknownKey()
 	}
-	if !c.Expires.IsZero() && !e.Now().Before(c.Expires) {
-		return clientError("ExpiredTokenException", "The security token included in the request is expired")
+	if !c.Expires.IsZero() && !e.serviceTime().Before(c.Expires) {
+		return errExpiredToken()
 	}
 	if s.service != service {
 		return clientError("InvalidSignatureException",
@@ -91,7 +91,7 @@ func (e *Emulator) authenticate(r *request, service string) *apiError {
 				"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
 	r.caller = c
-	if r.call.Account == "" {
+	if r.call.Account == "" && service == "ecr" {
 		r.call.Account = e.accountOf(c)
 	}
 	return nil
@@ -103,15 +103,27 @@ func (e *Emulator) checkTime(r *http.Request, s signature) *apiError {
 		return clientError("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP")
 	}
 	now := e.serviceTime()
-	if early := now.Add(-allowSkew); signed.Before(early) {
-		return clientError("InvalidSignatureException", "Signature expired: %s is now earlier than %s (%s - 5 min.)",
-			signed.Format(amzTime), early.Format(amzTime), now.Format(amzTime))
+	if signed.Before(now.Add(-allowSkew)) {
+		return errSignatureExpired(signed, now)
 	}
 	if late := now.Add(allowSkew); signed.After(late) {
 		return clientError("InvalidSignatureException", "Signature not yet current: %s is still later than %s (%s + 5 min.)",
 			signed.Format(amzTime), late.Format(amzTime), now.Format(amzTime))
 	}
 	return nil
+}
+
+func errUnknownKey() *apiError {
+	return clientError("UnrecognizedClientException", "The security token included in the request is invalid.")
+}
+
+func errExpiredToken() *apiError {
+	return clientError("ExpiredTokenException", "The security token included in the request is expired")
+}
+
+func errSignatureExpired(signed, now time.Time) *apiError {
+	return clientError("InvalidSignatureException", "Signature expired: %s is now earlier than %s (%s - 5 min.)",
+		signed.Format(amzTime), now.Add(-allowSkew).Format(amzTime), now.Format(amzTime))
 }
 
 // sign computes the signature that the request should carry. It is written out

@@ -99,6 +99,10 @@ func (e *Emulator) describeImages(r *request, in *describeImagesInput) (any, *ap
 	repo.mu.RLock()
 	defer repo.mu.RUnlock()
 	out := describeImagesOutput{ImageDetails: make([]imageDetail, 0, min(size, len(repo.order)))}
+	if r.emptyPage {
+		out.NextToken = e.seal(at)
+		return out, nil
+	}
 	for _, i := range repo.order[after(repo.order, at.Last):] {
 		if !in.Filter.admits(i) {
 			continue
@@ -185,6 +189,10 @@ func (e *Emulator) listImages(r *request, in *listImagesInput) (any, *apiError) 
 	repo.mu.RLock()
 	defer repo.mu.RUnlock()
 	out := listImagesOutput{ImageIDs: make([]imageID, 0, min(size, len(repo.tags)+1))}
+	if r.emptyPage {
+		out.NextToken = e.seal(at)
+		return out, nil
+	}
 	start := after(repo.order, at.Last)
 	if at.LastTag != "" && start > 0 {
 		start-- // the page before may have ended amid the tags of one image

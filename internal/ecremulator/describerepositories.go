@@ -21,14 +21,25 @@ type repositoryDetail struct {
 	RepositoryURI              string            `json:"repositoryUri"`
 	CreatedAt                  epoch             `json:"createdAt"`
 	ImageTagMutability         string            `json:"imageTagMutability"`
+	ExclusionFilters           []exclusionFilter `json:"imageTagMutabilityExclusionFilters,omitempty"`
 	ImageScanningConfiguration map[string]bool   `json:"imageScanningConfiguration"`
 	EncryptionConfiguration    map[string]string `json:"encryptionConfiguration"`
+}
+
+type exclusionFilter struct {
+	FilterType string `json:"filterType"`
+	Filter     string `json:"filter"`
 }
 
 func (r *Repository) describe() repositoryDetail {
 	mutability := "MUTABLE"
 	if r.immutable {
 		mutability = "IMMUTABLE"
+	}
+	var exclusions []exclusionFilter
+	for _, pattern := range r.mutableTags {
+		mutability = "IMMUTABLE_WITH_EXCLUSION"
+		exclusions = append(exclusions, exclusionFilter{"WILDCARD", pattern})
 	}
 	return repositoryDetail{
 		RepositoryArn:              r.registry.arn(r.name),
@@ -37,6 +48,7 @@ func (r *Repository) describe() repositoryDetail {
 		RepositoryURI:              r.URI(),
 		CreatedAt:                  epoch(r.createdAt),
 		ImageTagMutability:         mutability,
+		ExclusionFilters:           exclusions,
 		ImageScanningConfiguration: map[string]bool{"scanOnPush": false},
 		EncryptionConfiguration:    map[string]string{"encryptionType": "AES256"},
 	}

@@ -3,6 +3,7 @@ package ecremulator
 import (
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,5 +143,12 @@ func (e *Emulator) defaultAccount() string {
 // ServeHTTP answers the ECR and STS APIs and the OCI registry: /v2/ is the
 // registry's, a request with X-Amz-Target is ECR's, and a form is STS's.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.serveAPI(w, r)
+	switch {
+	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
+		e.serveRegistry(w, r)
+	case r.Header.Get("X-Amz-Target") == "" && strings.HasPrefix(r.Header.Get("Content-Type"), formType):
+		e.serve(w, r, "sts", e.answerSTS)
+	default:
+		e.serve(w, r, "ecr", e.answerAPI)
+	}
 }

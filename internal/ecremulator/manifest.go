@@ -16,6 +16,7 @@ type facts struct {
 	artifactType string
 	subject      string
 	children     []string // manifests an index lists
+	listed       int      // entries of an index, whatever they are
 	blobs        []string // config and layers
 	size         int64    // of the blobs
 }
@@ -63,6 +64,7 @@ func parseManifest(b []byte, declared string) (facts, error) {
 			f.size += d.Size
 		}
 	case types.OCIImageIndex, types.DockerManifestList:
+		f.listed = len(m.Manifests)
 		for _, d := range m.Manifests {
 			// A build cache lists layers and a config here; those are blobs.
 			if d.MediaType.IsIndex() || d.MediaType.IsImage() {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,18 @@ type request struct {
 	caller *credential
 	region string // of the credential scope
 	call   *Call
+
+	fail      func(*apiError) response // words an error as the protocol does
+	iamAction string                   // if it is not the operation's name
+	emptyPage bool                     // by a fault
+}
+
+// action is the IAM action, without its service, that the call needs.
+func (r *request) action() string {
+	if r.iamAction != "" {
+		return r.iamAction
+	}
+	return r.call.Operation
 }
 
 // apiError is an error of the service, not of the emulator.
@@ -52,17 +66,36 @@ type response struct {
 	status int
 	header http.Header
 	body   []byte
+	cut    bool // half the body is sent, then the connection is closed
+
+	delegate http.Handler // answers instead, if set
 }
 
 // operation answers one operation with a value to encode.
 type operation func(*Emulator, *request) (any, *apiError)
 
-var operations = map[string]operation{
-	"BatchGetImage":         decoded((*Emulator).batchGetImage),
-	"DescribeImages":        decoded((*Emulator).describeImages),
-	"DescribeRepositories":  decoded((*Emulator).describeRepositories),
-	"GetAuthorizationToken": decoded((*Emulator).getAuthorizationToken),
-	"ListImages":            decoded((*Emulator).listImages),
+// operations is filled at start because its functions refer to it.
+var operations map[string]operation
+
+func init() {
+	operations = map[string]operation{
+		"BatchDeleteImage":      decoded((*Emulator).batchDeleteImage),
+		"BatchGetImage":         decoded((*Emulator).batchGetImage),
+		"DescribeImages":        decoded((*Emulator).describeImages),
+		"DescribeRepositories":  decoded((*Emulator).describeRepositories),
+		"GetAuthorizationToken": decoded((*Emulator).getAuthorizationToken),
+		"ListImages":            decoded((*Emulator).listImages),
+		"PutImage":              decoded((*Emulator).putImage),
+	}
+}
+
+// operationNames lists what Fault.Op may be.
+func operationNames() []string {
+	names := slices.Collect(maps.Keys(operations))
+	names = append(names, "AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity")
+	names = append(names, ociOperations...)
+	slices.Sort(names)
+	return names
 }
 
 // decoded wraps a typed operation with the decoding of its input.
@@ -78,46 +111,53 @@ func decoded[In any](f func(*Emulator, *request, *In) (any, *apiError)) operatio
 	}
 }
 
-func (e *Emulator) serveAPI(w http.ResponseWriter, hr *http.Request) {
-	r := &request{http: hr, id: requestID(), call: &Call{Time: time.Now(), Service: "ecr", UserAgent: hr.UserAgent()}}
+// serve answers one request of any protocol and records it.
+func (e *Emulator) serve(w http.ResponseWriter, hr *http.Request, service string, answer func(*request) response) {
+	e.serveStream(w, hr, service, func(r *request) response {
+		body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
+		r.body = body
+		if err != nil {
+			return r.fail(&apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", ""})
+		}
+		return answer(r)
+	})
+}
+
+// serveStream is serve for an answer that reads the body itself.
+func (e *Emulator) serveStream(w http.ResponseWriter, hr *http.Request, service string, answer func(*request) response) {
+	r := &request{http: hr, id: requestID(), call: &Call{Time: time.Now(), Service: service, UserAgent: hr.UserAgent()}}
+	r.fail = func(err *apiError) response { return jsonError(r, err) }
 	e.calls.begin()
 	defer func() { e.calls.end(*r.call) }()
-
-	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
-	if err != nil {
-		e.reply(w, r, e.errorResponse(r, &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", ""}))
-		return
-	}
-	r.body = body
-	target := hr.Header.Get("X-Amz-Target")
-	if name, ok := strings.CutPrefix(target, targetPrefix); ok {
-		r.call.Operation = name
-	} else {
-		r.call.Operation = target
-	}
-	noteIdentifiers(r)
 	if !wait(hr.Context(), e.Latency()) {
 		return
 	}
-	e.reply(w, r, e.answer(r))
+	e.reply(w, r, answer(r))
 }
 
-func (e *Emulator) answer(r *request) response {
-	op, ok := operations[r.call.Operation]
-	if r.http.Method != http.MethodPost || !ok {
-		return e.errorResponse(r, clientError("UnknownOperationException", ""))
+// answerAPI answers a call of the ECR API.
+func (e *Emulator) answerAPI(r *request) response {
+	target := r.http.Header.Get("X-Amz-Target")
+	name, ours := strings.CutPrefix(target, targetPrefix)
+	r.call.Operation = name
+	noteIdentifiers(r)
+	op, ok := operations[name]
+	if r.http.Method != http.MethodPost || !ours || !ok {
+		return r.fail(clientError("UnknownOperationException", ""))
 	}
 	if err := e.authenticate(r, "ecr"); err != nil {
-		return e.errorResponse(r, err)
+		return r.fail(err)
 	}
-	out, err := op(e, r)
-	if err != nil {
-		return e.errorResponse(r, err)
-	}
-	return response{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: marshal(out)}
+	return e.spoiled(r, func() response {
+		out, err := op(e, r)
+		if err != nil {
+			return r.fail(err)
+		}
+		return response{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: marshal(out)}
+	})
 }
 
-func (e *Emulator) errorResponse(r *request, err *apiError) response {
+func jsonError(r *request, err *apiError) response {
 	r.call.Error = err.code
 	body := map[string]string{"__type": err.code}
 	if err.message != "" {
@@ -131,15 +171,30 @@ func (e *Emulator) errorResponse(r *request, err *apiError) response {
 }
 
 func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
+	if res.status == 0 {
+		panic(http.ErrAbortHandler) // closes the connection without an answer
+	}
+	if res.delegate != nil {
+		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK, cut: res.cut}
+		defer func() { r.call.Status = sw.status }()
+		res.delegate.ServeHTTP(sw, r.http)
+		return
+	}
 	r.call.Status = res.status
 	h := w.Header()
-	for name, values := range res.header {
-		h[name] = values
-	}
+	maps.Copy(h, res.header)
 	h.Set("x-amzn-RequestId", r.id)
 	h.Set("Date", e.serviceTime().Format(http.TimeFormat))
 	h.Set("Content-Length", strconv.Itoa(len(res.body)))
 	w.WriteHeader(res.status)
+	if r.http.Method == http.MethodHead {
+		return
+	}
+	if res.cut {
+		_, _ = w.Write(res.body[:len(res.body)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(res.body) // a client that has gone away needs no answer
 }
 

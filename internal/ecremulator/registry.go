@@ -87,9 +87,14 @@ func (r *Registry) arn(repository string) string {
 // RepositoryOption changes how a repository is created.
 type RepositoryOption func(*Repository)
 
-// WithImmutableTags refuses to move a tag. Optional; tags are mutable.
-func WithImmutableTags() RepositoryOption {
-	return func(r *Repository) { r.immutable = true }
+// WithImmutableTags refuses to move a tag, but for those that a pattern of
+// except matches, where * stands for any characters, such as "latest" or
+// "cache-*". Optional; tags are mutable.
+func WithImmutableTags(except ...string) RepositoryOption {
+	return func(r *Repository) {
+		r.immutable = true
+		r.mutableTags = append(r.mutableTags, except...)
+	}
 }
 
 // CreateRepository adds an empty repository. The error is ErrInvalidName or
@@ -112,6 +117,7 @@ func (r *Registry) CreateRepository(name string, opts ...RepositoryOption) (*Rep
 		parents:   map[string]int{},
 		blobs:     map[string][]byte{},
 	}
+	repo.transfer = newTransfer(repo)
 	for _, o := range opts {
 		o(repo)
 	}

@@ -3,6 +3,8 @@ package ecremulator
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +19,10 @@ type Repository struct {
 	registry  *Registry
 	name      string
 	createdAt time.Time
-	immutable bool
+	transfer  http.Handler // of blobs
+
+	immutable   bool
+	mutableTags []string // patterns that immutable leaves out
 
 	mu      sync.RWMutex
 	images  map[string]*image
@@ -94,6 +99,9 @@ func (r *Repository) put(t time.Time, manifest []byte, mediaType string, strict 
 		return nil, false, err
 	}
 	if strict {
+		if len(f.children) < f.listed {
+			return nil, false, errCacheIndex
+		}
 		if err := r.checkReferences(f); err != nil {
 			return nil, false, err
 		}
@@ -143,7 +151,7 @@ func (r *Repository) tag(img *image, tag string) error {
 	switch {
 	case old == img:
 		return ErrExists
-	case old != nil && r.immutable:
+	case old != nil && r.fixed(tag):
 		return fmt.Errorf("tag %q: %w", tag, ErrTagImmutable)
 	case old != nil:
 		old.dropTag(tag)
@@ -151,6 +159,14 @@ func (r *Repository) tag(img *image, tag string) error {
 	r.tags[tag] = img
 	img.tags = append(slices.Clone(img.tags), tag)
 	return nil
+}
+
+// fixed tells whether the repository refuses to move a tag.
+func (r *Repository) fixed(tag string) bool {
+	return r.immutable && !slices.ContainsFunc(r.mutableTags, func(pattern string) bool {
+		ok, err := path.Match(pattern, tag) // tags hold no slash, so * matches as ECR's does
+		return err == nil && ok
+	})
 }
 
 // Tag puts a tag on the image with that digest, moving it from another image
@@ -255,7 +271,7 @@ func (r *Repository) SeedImages(n int, next func(i int) (tag string, pushedAt ti
 	}()
 	const head = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",` +
 		`"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"` + emptyJSONDigest + `","size":2},` +
-		`"layers":[],"annotations":{"seed":"`
+		`"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"` + emptyJSONDigest + `","size":2}],"annotations":{"seed":"`
 	for i := range n {
 		tag, at := next(i)
 		manifest := []byte(head + r.name + "-" + strconv.Itoa(r.seeded) + `"}}`)

@@ -43,7 +43,7 @@ func (e *Emulator) getAuthorizationToken(r *request, in *getAuthorizationTokenIn
 			return nil, constraint("registryIds", "must satisfy regular expression '"+accountPattern+"'")
 		}
 	}
-	if err := e.authorize(r, e.accountOf(r.caller), "*"); err != nil {
+	if err := e.authorize(r, e.accountOf(r.caller), ""); err != nil {
 		return nil, err
 	}
 	secret := randomText(60)
