@@ -1,0 +1,28 @@
+// Command generate renders a kustomization with every image resolved from ECR
+// as of an instant. It is an Argo CD config management plugin.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/proerror77/nova-staging/plugin/command"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return command.Run(ctx, command.Program{
+		Args:     os.Args[1:],
+		Env:      os.Environ(),
+		Stdout:   os.Stdout,
+		Stderr:   os.Stderr,
+		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
+	})
+}
