@@ -37,10 +37,10 @@ func (c config) check() error {
 	if version < 0 || version > 1 {
 		return fmt.Errorf("%w: core.repositoryformatversion is %d, only 0 and 1 are known", ErrUnsupported, version)
 	}
-	if v := c.extensions["objectformat"]; v != "" && !strings.EqualFold(v, "sha1") {
+	if v := c.extensions["objectformat"]; v != "" && v != "sha1" {
 		return fmt.Errorf("%w: objects are named by %q, only sha1 is read: clone the repository from one created with --object-format=sha1", ErrUnsupported, v)
 	}
-	if v := c.extensions["refstorage"]; v != "" && !strings.EqualFold(v, "files") {
+	if v := c.extensions["refstorage"]; v != "" && v != "files" {
 		return fmt.Errorf("%w: references are stored as %q: convert them with `git refs migrate --ref-format=files`", ErrUnsupported, v)
 	}
 	if version == 0 {

@@ -32,24 +32,18 @@ func (e errUnborn) Error() string { return "it points at " + e.target + ", which
 // resolveRef follows name to an object. The error is errNoRef, an errUnborn or
 // an ErrCorrupt.
 func (p place) resolveRef(name string) (plumbing.Hash, error) {
+	at := name
 	for range maxSymbolic + 1 {
-		r, err := p.readRef(name)
+		r, err := p.readRef(at)
 		switch {
-		case err != nil:
-			return plumbing.ZeroHash, err
-		case r.target == "":
-			return r.id, nil
+		case errors.Is(err, errNoRef) && at != name:
+			return plumbing.ZeroHash, errUnborn{at}
+		case err != nil || r.target == "":
+			return r.id, err
 		}
-		next, err := p.readRef(r.target)
-		if errors.Is(err, errNoRef) {
-			return plumbing.ZeroHash, errUnborn{r.target}
-		}
-		if err == nil && next.target == "" {
-			return next.id, nil
-		}
-		name = r.target
+		at = r.target
 	}
-	return plumbing.ZeroHash, fmt.Errorf("%w: more than %d symbolic references in a row at %s", ErrCorrupt, maxSymbolic, name)
+	return plumbing.ZeroHash, fmt.Errorf("%w: more than %d symbolic references in a row from %s", ErrCorrupt, maxSymbolic, name)
 }
 
 // readRef reads one reference: its own file, else its line in packed-refs.
