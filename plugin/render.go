@@ -102,6 +102,7 @@ type render struct {
 	config   *policy.Config
 	built    *build.Result
 	past     past
+	root     string // of the repository, symlinks resolved; "" when unknown
 	uses     []images.Use
 	outcomes []resolve.Outcome
 	warnings []string
@@ -123,18 +124,20 @@ func survey(ctx context.Context, o Options) (*render, error) {
 		}
 		return nil, policyErr
 	}
-	r := &render{o: o, config: config}
-	root := o.Root
-	if root == "" {
+	r := &render{o: o, config: config, root: o.Root}
+	if r.root == "" {
 		// No repository is no error yet: only the commit policy needs one.
-		root, _ = history.FindRoot(o.Dir)
+		r.root, _ = history.FindRoot(o.Dir)
+	}
+	if real, err := filepath.EvalSymlinks(r.root); err == nil && r.root != "" {
+		r.root = real
 	}
 	var wg sync.WaitGroup
 	var buildErr error
 	if config.NeedsHistory() {
 		wg.Go(func() { r.past = openPast(o.Dir, o.Revision) })
 	}
-	r.built, buildErr = build.Run(ctx, build.Options{Dir: o.Dir, Root: root, AllowRemote: o.AllowRemote})
+	r.built, buildErr = build.Run(ctx, build.Options{Dir: o.Dir, Root: r.root, AllowRemote: o.AllowRemote})
 	wg.Wait()
 	if buildErr != nil {
 		return nil, interrupted(ctx, buildErr)
@@ -233,7 +236,27 @@ func (r *render) groups() ([]resolve.Group, error) {
 }
 
 func (r *render) place(e *policy.Entry) string {
-	return fmt.Sprintf("%s:%d", filepath.Join(r.o.Dir, policy.FileName), e.Line())
+	return fmt.Sprintf("%s:%d", r.rel(filepath.Join(r.o.Dir, policy.FileName)), e.Line())
+}
+
+// rel names a path from the repository's root: Argo CD renders in a folder whose
+// own name says nothing and changes each time.
+func (r *render) rel(path string) string {
+	if r.root == "" {
+		return path
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		abs = filepath.Join(dir, filepath.Base(abs))
+	}
+	rel, err := filepath.Rel(r.root, abs)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return rel
 }
 
 // pin writes the decisions into the objects and gives the manifests.

@@ -12,7 +12,7 @@ import (
 // report tells of every image of the manifests, each name once and a pinned one
 // once for each digest.
 func (r *render) report() *explain.Report {
-	report := &explain.Report{Kustomization: r.o.Dir, AsOf: r.o.AsOf.UTC(), Warnings: r.warnings, Images: []explain.Image{}}
+	report := &explain.Report{Kustomization: r.rel(r.o.Dir), AsOf: r.o.AsOf.UTC(), Warnings: r.warnings, Images: []explain.Image{}}
 	if r.config.NeedsHistory() && r.past.err == nil {
 		report.Revision = &explain.Revision{SHA: r.past.head.SHA, Subject: r.past.head.Subject}
 	}
@@ -53,7 +53,7 @@ func (r *render) describe(u images.Use) explain.Image {
 		image.Why = "left as it is: the manifests name a digest"
 		return image
 	}
-	image.Policy, image.Entry = entry.String(), r.place(entry)
+	image.Policy, image.Rule, image.Entry = entry.Name(), entry.String(), r.place(entry)
 	for _, o := range r.outcomes {
 		for k, repo := range o.Group.Repositories {
 			if repo.String() == u.Name {

@@ -30,7 +30,7 @@ reason too, and then the exit status is that of the failed render.`,
 			if output != "table" && output != "json" && output != "yaml" {
 				return unknownOutput(output, "table", "json", "yaml")
 			}
-			return p.within(cmd.Context(), *f, args, func(ctx context.Context, o plugin.Options, _ bool) error {
+			return p.within(cmd.Context(), *f, args, func(ctx context.Context, o plugin.Options, _ setup) error {
 				o.Candidates = all
 				report, err := plugin.Explain(ctx, o)
 				if report == nil {

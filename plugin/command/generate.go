@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -16,16 +15,16 @@ import (
 )
 
 func (p Program) generate(ctx context.Context, f flags, args []string) error {
-	return p.within(ctx, f, args, func(ctx context.Context, o plugin.Options, given bool) error {
+	return p.within(ctx, f, args, func(ctx context.Context, o plugin.Options, setup setup) error {
 		r, err := plugin.Render(ctx, o)
 		if err != nil {
 			return err
 		}
-		warnings := r.Report.Warnings
+		warnings := append(setup.warnings, r.Report.Warnings...)
 		for _, i := range r.Report.Images {
 			warnings = append(warnings, i.Warnings...)
 		}
-		if _, inArgo := environment(p.Env).get("ARGOCD_APP_NAME"); inArgo && !given {
+		if _, inArgo := environment(p.Env).get("ARGOCD_APP_NAME"); inArgo && !setup.given {
 			warnings = append(warnings, "the parameter as-of is not set: images are resolved as of now, and Argo CD runs no hooks for an image that changes by itself")
 		}
 		// The last moment at which the caller may have stopped listening.
@@ -42,9 +41,15 @@ func (p Program) generate(ctx context.Context, f flags, args []string) error {
 	})
 }
 
+// setup is what a run's preparation has to say besides the options.
+type setup struct {
+	given    bool // the instant was given, and is not just now
+	warnings []string
+}
+
 // within sets up a render from flags and environment and runs it under the
 // deadline.
-func (p Program) within(ctx context.Context, f flags, args []string, run func(context.Context, plugin.Options, bool) error) error {
+func (p Program) within(ctx context.Context, f flags, args []string, run func(context.Context, plugin.Options, setup) error) error {
 	dir := "."
 	if len(args) > 0 {
 		dir = args[0]
@@ -83,37 +88,36 @@ func (p Program) within(ctx context.Context, f flags, args []string, run func(co
 		AllowRemote: f.allowRemote, Registry: client, Now: p.Now,
 	}
 	o.Endpoint, _ = environment(p.Env).get("AWS_ENDPOINT_URL_ECR")
-	if store := p.openCache(f); store != nil {
+	prepared := setup{given: given}
+	if store, err := p.openCache(f); err != nil {
+		prepared.warnings = append(prepared.warnings, fmt.Sprintf("going on without a cache: %s", err))
+	} else if store != nil {
 		o.Store = store
 	}
 	defer p.progress(ctx, client)()
-	err = run(ctx, o, given)
+	err = run(ctx, o, prepared)
 	if errors.Is(err, plugin.ErrDeadline) {
 		err = fmt.Errorf("after %s: %w", f.timeout, err)
 	}
 	return err
 }
 
-// openCache opens the folder of decisions, or goes without one: a render needs
-// it for speed and for ECR's bad days, not for being right.
-func (p Program) openCache(f flags) *cache.Dir {
+// openCache opens the folder of decisions; nil when there is to be none. An
+// error is only a warning: a render needs the cache for speed and for ECR's bad
+// days, not for being right.
+func (p Program) openCache(f flags) (*cache.Dir, error) {
 	if f.noCache {
-		return nil
+		return nil, nil
 	}
 	path := f.cacheDir
 	if path == "" {
 		base, err := p.userCache()
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		path = filepath.Join(base, cacheFolder)
 	}
-	dir, err := cache.Open(path)
-	if err != nil {
-		fmt.Fprintf(p.Stderr, "generate: warning: going on without a cache: %s\n", err)
-		return nil
-	}
-	return dir
+	return cache.Open(path)
 }
 
 // userCache is os.UserCacheDir over the program's own environment.
@@ -125,7 +129,7 @@ func (p Program) userCache() (string, error) {
 	if home, ok := env.get("HOME"); ok && filepath.IsAbs(home) {
 		return filepath.Join(home, ".cache"), nil
 	}
-	return "", os.ErrNotExist
+	return "", errors.New("neither --cache-dir nor HOME is set")
 }
 
 // progress tells a terminal what takes long, every few seconds. It returns a

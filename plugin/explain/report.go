@@ -9,7 +9,7 @@ import (
 
 // Report is what a render resolved. Its JSON and YAML forms have the same fields.
 type Report struct {
-	// Kustomization is the folder that was rendered.
+	// Kustomization is the folder that was rendered, from the repository's root.
 	Kustomization string `json:"kustomization"`
 	// AsOf is the instant.
 	AsOf time.Time `json:"asOf"`
@@ -45,8 +45,11 @@ const (
 type Image struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
-	// Policy that decides, as people write it. Empty when none does.
+	// Policy that decides: commit, newest, semver or tag. Empty when none does.
 	Policy string `json:"policy,omitempty"`
+	// Rule is the policy with its parameters, for example "commit (depth 200,
+	// together)".
+	Rule string `json:"rule,omitempty"`
 	// Entry of images.yaml, as file:line.
 	Entry string `json:"entry,omitempty"`
 	// UsedBy lists the objects and containers that run it.

@@ -18,6 +18,9 @@ func (r *Report) Table(w io.Writer) error {
 	fmt.Fprintf(&b, "%s as of %s\n", r.Kustomization, r.AsOf.UTC().Format(time.RFC3339Nano))
 	if r.Revision != nil {
 		fmt.Fprintf(&b, "revision %s %q\n", short(r.Revision.SHA), r.Revision.Subject)
+		if i := r.oneCommit(); i != nil {
+			fmt.Fprintf(&b, "images of %s %q\n", short(i.Commit), i.Subject)
+		}
 	}
 	if registry != "" {
 		fmt.Fprintf(&b, "registry %s\n", strings.TrimSuffix(registry, "/"))
@@ -25,14 +28,16 @@ func (r *Report) Table(w io.Writer) error {
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "IMAGE\tTAG\tDIGEST\tPUSHED\tAGE\tPOLICY\tWHY")
+	notes := newFootnotes(r.Images)
 	for _, i := range r.Images {
 		name := strings.TrimPrefix(i.Name, registry)
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, dash(short(i.Tag)), dash(shortDigest(i.Digest)),
-			pushed(i.PushedAt), age(i.PushedAt, r.AsOf), dash(i.Policy), why(i))
+			pushed(i.PushedAt), age(i.PushedAt, r.AsOf), dash(i.Policy), notes.mark(why(i)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	notes.write(&b)
 	for _, i := range r.Images {
 		if len(i.Candidates) > 0 {
 			r.candidates(&b, strings.TrimPrefix(i.Name, registry), i)
@@ -49,7 +54,7 @@ func (r *Report) Table(w io.Writer) error {
 func (r *Report) candidates(b *strings.Builder, name string, i Image) {
 	fmt.Fprintf(b, "\n%s: %d looked at", name, len(i.Candidates))
 	if i.Entry != "" {
-		fmt.Fprintf(b, ", by %s", i.Entry)
+		fmt.Fprintf(b, ", by %s at %s", i.Rule, i.Entry)
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
@@ -107,6 +112,23 @@ func (r *Report) registry() string {
 		host = h + "/"
 	}
 	return host
+}
+
+// oneCommit gives an image when all that come from a commit come from the same,
+// and that is not the revision itself: then the table says it once.
+func (r *Report) oneCommit() *Image {
+	var one *Image
+	for k := range r.Images {
+		i := &r.Images[k]
+		if i.Commit == "" {
+			continue
+		}
+		if one != nil && one.Commit != i.Commit || i.Commit == r.Revision.SHA {
+			return nil
+		}
+		one = i
+	}
+	return one
 }
 
 func short(tag string) string {

@@ -35,13 +35,14 @@ func Pin(uses []Use, chosen map[string]release.Image) error {
 }
 
 // Provenance is the text of an image's annotation, for example
-// "policy=commit commit=4f2c… pushed=2026-11-20T10:11:12Z".
+// "policy=commit,commit=4f2c…,pushed=2026-11-20T10:11:12Z". It has no spaces, at
+// which YAML would fold it.
 func Provenance(i release.Image) string {
 	s := "policy=" + i.Policy
 	if i.Commit != "" {
-		s += " commit=" + i.Commit
+		s += ",commit=" + i.Commit
 	}
-	return s + " pushed=" + i.PushedAt.UTC().Format("2006-01-02T15:04:05Z")
+	return s + ",pushed=" + i.PushedAt.UTC().Format("2006-01-02T15:04:05Z")
 }
 
 // annotationName must be a valid qualified name of at most 63 characters; the

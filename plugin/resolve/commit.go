@@ -155,7 +155,7 @@ func (r *Resolver) decisions(g Group, seen [][]sighting, at int) []Decision {
 				Commit: s.Commit, PushedAt: *s.PushedAt,
 			},
 			Subject: s.Subject, Looked: at + 1,
-			Why: whyCommit(g, at),
+			Why: whyCommit(g, seen, at),
 		}
 		if r.Candidates {
 			d.Candidates = candidates(g, seen, k, at)
@@ -165,27 +165,25 @@ func (r *Resolver) decisions(g Group, seen [][]sighting, at int) []Decision {
 	return decisions
 }
 
-func whyCommit(g Group, at int) string {
-	all := ""
+// whyCommit says why this commit, and of the newest one, which people expect to
+// see deployed, why not that.
+func whyCommit(g Group, seen [][]sighting, at int) string {
+	all := "an image"
 	if len(g.Repositories) > 1 {
-		all = fmt.Sprintf(" that has all %d images", len(g.Repositories))
+		all = fmt.Sprintf("all %d images", len(g.Repositories))
 	}
-	switch {
-	case at == 0 && all == "":
-		return "the revision itself has an image"
-	case at == 0:
-		return fmt.Sprintf("the revision itself has all %d images", len(g.Repositories))
-	case all == "":
-		return fmt.Sprintf("newest commit with an image; %s without one", newer(at))
+	if at == 0 {
+		return "the revision itself has " + all
 	}
-	return fmt.Sprintf("newest commit%s; %s without", all, newer(at))
-}
-
-func newer(n int) string {
-	if n == 1 {
-		return "1 newer commit is"
+	newest := short(seen[0][0].Commit)
+	if len(g.Repositories) == 1 {
+		return fmt.Sprintf("newest commit with %s; %s: %s", all, newest, seen[0][0].Why)
 	}
-	return fmt.Sprintf("%d newer commits are", n)
+	s := fmt.Sprintf("newest commit with %s; %s lacks %s", all, newest, some(lacking(g, seen, 0)))
+	if why := lateOnly(g, seen, 0); why != "" {
+		s += " (" + why + ")"
+	}
+	return s
 }
 
 // candidates of repository k, in the order of preference. A commit that this
@@ -200,7 +198,7 @@ func candidates(g Group, seen [][]sighting, k, chosen int) []Candidate {
 		case chosen >= 0 && i > chosen && s.usable:
 			c.Why = "older commit than the chosen one"
 		case s.usable:
-			c.Why = "together: " + list2(lacking(g, seen, i)) + " had no image of this commit by the instant"
+			c.Why = "together: " + some(lacking(g, seen, i)) + " had no image of this commit by the instant"
 		}
 		list[i] = c
 	}

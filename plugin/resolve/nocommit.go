@@ -121,7 +121,7 @@ func (r *Resolver) noTogether(ctx context.Context, g Group, line *Line, seen [][
 		if len(lack) == len(g.Repositories) {
 			break
 		}
-		fmt.Fprintf(&b, "; commit %s lacks %s", short(seen[0][i].Commit), list2(lack))
+		fmt.Fprintf(&b, "; commit %s lacks %s", short(seen[0][i].Commit), some(lack))
 		if why := lateOnly(g, seen, i); why != "" {
 			fmt.Fprintf(&b, " (%s)", why)
 		}
@@ -146,8 +146,8 @@ func lateOnly(g Group, seen [][]sighting, i int) string {
 	return ""
 }
 
-// list2 names up to two things and counts the rest.
-func list2(names []string) string {
+// some names up to two things and counts the rest.
+func some(names []string) string {
 	if len(names) > 2 {
 		return fmt.Sprintf("%s, %s and %d more", names[0], names[1], len(names)-2)
 	}
