@@ -74,7 +74,7 @@ func parseAlternates(text string) []string {
 				line = unquoted
 			}
 		}
-		if !strings.ContainsRune(line, 0) {
+		if line != "" && !strings.ContainsRune(line, 0) {
 			paths = append(paths, line)
 		}
 	}

@@ -177,7 +177,7 @@ func TestFlippedBits(t *testing.T) {
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		for range 250 {
+		for range 150 {
 			at := rng.IntN(len(text))
 			if pattern == "*.idx" && rng.IntN(2) == 0 {
 				at = rng.IntN(1100) // its head

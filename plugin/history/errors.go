@@ -10,7 +10,8 @@ var (
 
 	// ErrUnsupported is returned by Open for a repository in a format that
 	// is not read: SHA-256 objects, reftable references, a format version
-	// above 1 or an unknown extension.
+	// above 1 or an unknown extension; and by Resolve and Next for a pack
+	// index of an unknown version.
 	ErrUnsupported = errors.New("unsupported repository format")
 
 	// ErrNoCommits is returned by Resolve when HEAD names a branch that has

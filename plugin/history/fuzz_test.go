@@ -70,6 +70,7 @@ func FuzzPackedRefs(f *testing.F) {
 }
 
 func FuzzAlternates(f *testing.F) {
+	f.Add("\"\"\n")
 	f.Add("# comment\n../other\n\"/quoted\\040path\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, path := range parseAlternates(text) {

@@ -235,3 +235,17 @@ func TestSeveralLogsAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestReachSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for want, reach := range map[string]history.Reach{
+		"looked at 0 commits, 0 on the mainline":                                {},
+		"looked at 1 commit, 1 on the mainline, which is all there is":          {Looked: 1, Mainline: 1, Depth: 9, Complete: true},
+		"looked at 9 commits, 5 on the mainline; there are more beyond depth 5": {Looked: 9, Mainline: 5, Depth: 5, DepthReached: true},
+		"looked at 2 commits, 2 on the mainline; the clone is shallow and ends at a: fetch more history: remove `depth` from the Argo CD repository secret": {Looked: 2, Mainline: 2, Depth: 5, Shallow: true, ShallowAt: "a"},
+	} {
+		if got := reach.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

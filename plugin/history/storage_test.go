@@ -35,6 +35,13 @@ func TestAnyStorageTellsTheSameHistory(t *testing.T) {
 			}
 			return git.dir, git.dir
 		},
+		"more packs than files are kept open": func(_ *testing.T, git *repo) (string, string) {
+			for sha := range strings.FieldsSeq(git.git("rev-list", "HEAD")) {
+				git.feed(sha+"\n", "pack-objects", "-q", ".git/objects/pack/pack")
+			}
+			git.git("prune-packed", "-q")
+			return git.dir, git.dir
+		},
 		"multi-pack-index, bitmap, reverse index and commit-graph": func(_ *testing.T, git *repo) (string, string) {
 			git.git("-c", "pack.writeReverseIndex=true", "repack", "-adbq")
 			git.git("multi-pack-index", "write")

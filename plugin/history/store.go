@@ -19,7 +19,7 @@ const (
 	maxObject = 32 << 20
 
 	// maxOpen is how many files are kept open during one call.
-	maxOpen = 64
+	maxOpen = 32
 
 	// maxBases is how many bytes of delta bases are kept.
 	maxBases = 4 << 20
@@ -70,6 +70,13 @@ func (s *store) begin() { s.mu.Lock() }
 func (s *store) end() {
 	s.closeFiles()
 	s.mu.Unlock()
+}
+
+// limitFiles is called where no open file is in use.
+func (s *store) limitFiles() {
+	if len(s.files) >= maxOpen {
+		s.closeFiles()
+	}
 }
 
 func (s *store) closeFiles() {
@@ -141,11 +148,9 @@ func (s *store) kind(id plumbing.Hash) (kind plumbing.ObjectType, err error) {
 // with a pack and an offset, or with no pack for a loose object. It returns
 // the first error, or errAbsent.
 func (s *store) locate(id plumbing.Hash, read func(p *pack, offset int64) error) error {
-	if len(s.files) >= maxOpen {
-		s.closeFiles()
-	}
 	var failed error
 	for i, p := range s.packs {
+		s.limitFiles()
 		offset, err := p.find(id)
 		if err == nil {
 			err = read(p, offset)
@@ -173,6 +178,7 @@ func (s *store) locate(id plumbing.Hash, read func(p *pack, offset int64) error)
 func (s *store) withPrefix(digits string) ([]plumbing.Hash, error) {
 	seen := map[plumbing.Hash]bool{}
 	for _, p := range s.packs {
+		s.limitFiles()
 		if err := p.eachWithPrefix(digits, func(id plumbing.Hash) { seen[id] = true }); err != nil {
 			return nil, fmt.Errorf("%s/%s: %w", p.dir, p.name, err)
 		}
