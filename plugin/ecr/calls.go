@@ -51,16 +51,19 @@ func WithClock(ctx context.Context, k *Clock) context.Context {
 	return context.WithValue(ctx, clockKey{}, k)
 }
 
-func seeClock(ctx context.Context, asked time.Time, metadata middleware.Metadata) {
-	k, ok := ctx.Value(clockKey{}).(*Clock)
-	if !ok {
-		return
-	}
-	if t, ok := awsmiddleware.GetServerTime(metadata); ok && !t.IsZero() {
+// SeeClock notes the time of one answer in the [Clock] of ctx, if there is one.
+func SeeClock(ctx context.Context, t time.Time) {
+	if k, ok := ctx.Value(clockKey{}).(*Clock); ok {
 		k.See(t)
-		return
 	}
-	k.See(asked)
+}
+
+// seeClock notes ECR's own time, or, when an answer had none, when it was asked.
+func seeClock(ctx context.Context, asked time.Time, metadata middleware.Metadata) {
+	if t, ok := awsmiddleware.GetServerTime(metadata); ok && !t.IsZero() {
+		asked = t
+	}
+	SeeClock(ctx, asked)
 }
 
 // Find asks which of at most [MaxBatch] tags exist, in one BatchGetImage. Tags
