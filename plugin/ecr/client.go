@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -80,6 +81,8 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		config.WithHTTPClient(boundedClient{httpClient}),
 		config.WithRetryer(func() aws.Retryer { return newRetryer() }),
 		config.WithAppID(o.AppID),
+		// The SDK's own warnings would stand beside the one error that Argo CD shows.
+		config.WithLogger(logging.Nop{}),
 		config.WithAPIOptions([]func(*middleware.Stack) error{observe}),
 	)
 	if err != nil {
