@@ -21,8 +21,8 @@ func (r *Resolver) noCommit(ctx context.Context, g Group, line *Line, seen [][]s
 		return r.noTogether(ctx, g, line, seen)
 	}
 	repo := g.Repositories[0]
-	return r.unsatisfied(ErrNoImage, g, seen, fmt.Sprintf("%s: %s: %s from %s backwards has an image pushed by %s%s%s", ErrNoImage, repo,
-		noneOf(len(seen[0])), short(seen[0][0].Commit), instant(r.AsOf), r.nearestMiss(ctx, repo, seen[0]), limits(g, line)))
+	return r.unsatisfied(ErrNoImage, g, seen, fmt.Sprintf("%s: %s: %s has an image pushed by %s%s%s", ErrNoImage, repo,
+		noneOf(seen[0]), instant(r.AsOf), r.nearestMiss(ctx, repo, seen[0]), limits(g, line)))
 }
 
 // Unsatisfied is the error for a policy that nothing satisfies. It matches
@@ -50,11 +50,11 @@ func (r *Resolver) unsatisfied(kind error, g Group, seen [][]sighting, text stri
 	return u
 }
 
-func noneOf(n int) string {
-	if n == 1 {
-		return "the only commit that could be looked at does not count: none"
+func noneOf(seen []sighting) string {
+	if len(seen) == 1 {
+		return fmt.Sprintf("none of 1 commit, %s,", short(seen[0].Commit))
 	}
-	return fmt.Sprintf("none of %d commits", n)
+	return fmt.Sprintf("none of %d commits from %s backwards", len(seen), short(seen[0].Commit))
 }
 
 // limits says what kept the search from looking further, and the remedy.
@@ -113,8 +113,8 @@ func (r *Resolver) noTogether(ctx context.Context, g Group, line *Line, seen [][
 		return cmp.Compare(len(lacking(g, seen, a)), len(lacking(g, seen, b)))
 	})
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s of together: %s from %s backwards has all %d images pushed by %s", ErrTogether,
-		noneOf(n), short(seen[0][0].Commit), len(g.Repositories), instant(r.AsOf))
+	fmt.Fprintf(&b, "%s of an entry with together: %s has all %d images pushed by %s", ErrTogether,
+		noneOf(seen[0]), len(g.Repositories), instant(r.AsOf))
 	const most = 3
 	for _, i := range order[:min(most, n)] {
 		lack := lacking(g, seen, i)
