@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,9 +84,21 @@ func setup(env *testscript.Env) error {
 	env.Setenv("NOVA", w.Root)
 	env.Setenv("STAGING", w.Overlay("staging"))
 	env.Setenv("HOST", w.Registry.Host())
+	env.Setenv("CA", filepath.Join(env.WorkDir, "ca.pem"))
+	if err := writeCertificate(env.Getenv("CA")); err != nil {
+		return err
+	}
 	env.Cd = w.Overlay("staging")
 	env.Values[stageKey{}] = s
 	return nil
+}
+
+// writeCertificate writes some valid certificate as PEM.
+func writeCertificate(path string) error {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+	return os.WriteFile(path, pem.EncodeToMemory(block), 0o644)
 }
 
 func (s *stage) history(env *testscript.Env) error {

@@ -78,7 +78,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		t.MaxIdleConnsPerHost = o.Concurrency
 	})
 	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(boundedClient{httpClient}),
+		config.WithHTTPClient(httpClient),
 		config.WithRetryer(func() aws.Retryer { return newRetryer() }),
 		config.WithAppID(o.AppID),
 		// The SDK's own warnings would stand beside the one error that Argo CD shows.
@@ -88,6 +88,8 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load AWS configuration: %w: %s", ErrCredentials, clean(err.Error(), nil))
 	}
+	// Only now: the configuration adds the certificates of AWS_CA_BUNDLE to it.
+	cfg.HTTPClient = boundedClient{cfg.HTTPClient}
 	return &Client{
 		cfg: cfg, roles: o.Roles,
 		slots:    make(chan struct{}, o.Concurrency),
