@@ -269,6 +269,9 @@ func (o *ociRequest) listReferrers(repo *Repository) response {
 }
 
 func (o *ociRequest) blob(repo *Repository) response {
+	if !wait(o.http.Context(), repo.registry.emulator.Latency()) {
+		return response{}
+	}
 	return response{status: http.StatusOK, delegate: repo.transfer}
 }
 

@@ -16,6 +16,13 @@ import (
 const (
 	targetPrefix = "AmazonEC2ContainerRegistry_V20150921."
 	jsonType     = "application/x-amz-json-1.1"
+	// A large answer waits a little. Go's SDK closes a request's body when the
+	// answer begins, and if its transport is then still at the end of writing
+	// that body, it drops the connection with the answer half read
+	// (aws-sdk-go-v2 issue 2737). No network is that fast, but loopback is,
+	// once in some thousand calls. What fits the transport's buffer is safe.
+	largeAnswer = 3 << 10
+	readTime    = 5 * time.Millisecond
 	// maxBody is larger than any request to the API: a manifest may have 4 MiB.
 	maxBody = 8 << 20
 )
@@ -119,6 +126,9 @@ func (e *Emulator) serve(w http.ResponseWriter, hr *http.Request, service string
 		if err != nil {
 			return r.fail(&apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", ""})
 		}
+		if !wait(hr.Context(), e.Latency()) {
+			return response{}
+		}
 		return answer(r)
 	})
 }
@@ -129,9 +139,6 @@ func (e *Emulator) serveStream(w http.ResponseWriter, hr *http.Request, service 
 	r.fail = func(err *apiError) response { return jsonError(r, err) }
 	e.calls.begin()
 	defer func() { e.calls.end(*r.call) }()
-	if !wait(hr.Context(), e.Latency()) {
-		return
-	}
 	e.reply(w, r, answer(r))
 }
 
@@ -179,6 +186,9 @@ func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
 		defer func() { r.call.Status = sw.status }()
 		res.delegate.ServeHTTP(sw, r.http)
 		return
+	}
+	if len(res.body) > largeAnswer {
+		wait(r.http.Context(), readTime)
 	}
 	r.call.Status = res.status
 	h := w.Header()
