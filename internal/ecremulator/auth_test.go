@@ -127,7 +127,8 @@ func TestAccessBetweenAccounts(t *testing.T) {
 	stranger := must(f.CreateUser("111122223333", "ci"))
 	read := func(c ecremulator.Credentials) error {
 		_, err := f.client(as(c)).DescribeImages(t.Context(), &ecr.DescribeImagesInput{
-			RegistryId: aws.String(account), RepositoryName: aws.String(repo)})
+			RegistryId: aws.String(account), RepositoryName: aws.String(repo),
+		})
 		return err
 	}
 	wantCode(t, read(stranger), "AccessDeniedException")
@@ -142,6 +143,7 @@ func TestAccessBetweenAccounts(t *testing.T) {
 
 	open := newFixture(t, ecremulator.WithOpenAccess())
 	_, err := open.client().DescribeImages(t.Context(), &ecr.DescribeImagesInput{
-		RegistryId: aws.String("999999999999"), RepositoryName: aws.String(repo)})
+		RegistryId: aws.String("999999999999"), RepositoryName: aws.String(repo),
+	})
 	wantCode(t, err, "RepositoryNotFoundException")
 }

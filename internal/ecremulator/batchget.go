@@ -85,8 +85,10 @@ func (r *Repository) resolve(id imageID) (*image, *failure) {
 	case id.Digest == nil && id.Tag == nil:
 		return nil, &failure{id, "MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"}
 	case id.Digest != nil && !digestRE.MatchString(*id.Digest):
-		return nil, &failure{id, "InvalidImageDigest",
-			"Invalid request parameters: image digest should satisfy the regex '" + digestPattern + "'"}
+		return nil, &failure{
+			id, "InvalidImageDigest",
+			"Invalid request parameters: image digest should satisfy the regex '" + digestPattern + "'",
+		}
 	case id.Tag != nil && (len(*id.Tag) < 1 || len(*id.Tag) > 300):
 		return nil, &failure{id, "InvalidImageTag", "Invalid request parameters: image tag should have length between 1 and 300"}
 	}

@@ -49,7 +49,8 @@ func TestBatchGetImageAnswersEachID(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			out, err := f.client().BatchGetImage(t.Context(), &ecr.BatchGetImageInput{
-				RepositoryName: aws.String(repo), ImageIds: []types.ImageIdentifier{tt.id}, AcceptedMediaTypes: tt.accept})
+				RepositoryName: aws.String(repo), ImageIds: []types.ImageIdentifier{tt.id}, AcceptedMediaTypes: tt.accept,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,8 +66,10 @@ func TestBatchGetImageAnswersEachID(t *testing.T) {
 			if len(out.Images) != 1 || len(out.Failures) != 0 {
 				t.Fatalf("got %d images and failures %v", len(out.Images), out.Failures)
 			}
-			got := []string{*out.Images[0].ImageManifest, *out.Images[0].ImageManifestMediaType, *out.Images[0].ImageId.ImageDigest,
-				aws.ToString(out.Images[0].ImageId.ImageTag), *out.Images[0].RegistryId, *out.Images[0].RepositoryName}
+			got := []string{
+				*out.Images[0].ImageManifest, *out.Images[0].ImageManifestMediaType, *out.Images[0].ImageId.ImageDigest,
+				aws.ToString(out.Images[0].ImageId.ImageTag), *out.Images[0].RegistryId, *out.Images[0].RepositoryName,
+			}
 			want := []string{string(tt.content.Manifest()), tt.content.MediaType(), tt.content.Digest(), aws.ToString(tt.id.ImageTag), account, repo}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("image differs (-want +got):\n%s", diff)

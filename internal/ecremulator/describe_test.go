@@ -175,25 +175,35 @@ func TestDescribeImagesRefuses(t *testing.T) {
 		code    string
 		message string
 	}{
-		{"one unknown tag among known ones", in(func(i *ecr.DescribeImagesInput) { i.ImageIds = byTag("v1", "nope") }),
-			"ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'nope'} does not exist within the repository with name 'nova/auth-service' in the registry with id '025434362120'"},
+		{
+			"one unknown tag among known ones", in(func(i *ecr.DescribeImagesInput) { i.ImageIds = byTag("v1", "nope") }),
+			"ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'nope'} does not exist within the repository with name 'nova/auth-service' in the registry with id '025434362120'",
+		},
 		{"a tag of another digest", in(func(i *ecr.DescribeImagesInput) {
 			i.ImageIds = []types.ImageIdentifier{{ImageDigest: &digest, ImageTag: aws.String("v2")}}
 		}), "ImageNotFoundException", "imageTag:'v2'"},
-		{"an unknown repository", &ecr.DescribeImagesInput{RepositoryName: aws.String("nova/none")},
-			"RepositoryNotFoundException", "The repository with name 'nova/none' does not exist in the registry with id '025434362120'"},
+		{
+			"an unknown repository", &ecr.DescribeImagesInput{RepositoryName: aws.String("nova/none")},
+			"RepositoryNotFoundException", "The repository with name 'nova/none' does not exist in the registry with id '025434362120'",
+		},
 		{"a malformed repository", &ecr.DescribeImagesInput{RepositoryName: aws.String("Nova")}, invalid, "'repositoryName'"},
 		{"a malformed registry", in(func(i *ecr.DescribeImagesInput) { i.RegistryId = aws.String("12") }), invalid, "'registryId'"},
-		{"another account's registry", in(func(i *ecr.DescribeImagesInput) { i.RegistryId = aws.String("999999999999") }),
-			"AccessDeniedException", "User: arn:aws:iam::025434362120:user/emulator is not authorized to perform: ecr:DescribeImages on resource: arn:aws:ecr:ap-northeast-1:999999999999:repository/nova/auth-service because no resource-based policy allows the ecr:DescribeImages action"},
-		{"too large pages", in(func(i *ecr.DescribeImagesInput) { i.MaxResults = aws.Int32(1001) }), invalid,
-			"Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value less than or equal to 1000'"},
+		{
+			"another account's registry", in(func(i *ecr.DescribeImagesInput) { i.RegistryId = aws.String("999999999999") }),
+			"AccessDeniedException", "User: arn:aws:iam::025434362120:user/emulator is not authorized to perform: ecr:DescribeImages on resource: arn:aws:ecr:ap-northeast-1:999999999999:repository/nova/auth-service because no resource-based policy allows the ecr:DescribeImages action",
+		},
+		{
+			"too large pages", in(func(i *ecr.DescribeImagesInput) { i.MaxResults = aws.Int32(1001) }), invalid,
+			"Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value less than or equal to 1000'",
+		},
 		{"pages of nothing", in(func(i *ecr.DescribeImagesInput) { i.MaxResults = aws.Int32(0) }), invalid, "greater than or equal to 1"},
 		{"pages of named images", in(func(i *ecr.DescribeImagesInput) { i.MaxResults = aws.Int32(1); i.ImageIds = byTag("v1") }), invalid, "'maxResults'"},
 		{"a token with named images", in(func(i *ecr.DescribeImagesInput) { i.NextToken = page.NextToken; i.ImageIds = byTag("v1") }), invalid, "'nextToken'"},
 		{"no ids in a list of ids", in(func(i *ecr.DescribeImagesInput) { i.ImageIds = byTag() }), invalid, "greater than or equal to 1"},
-		{"more than a hundred ids", in(func(i *ecr.DescribeImagesInput) { i.ImageIds = byTag(make([]string, 101)...) }), invalid,
-			"Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length less than or equal to 100'"},
+		{
+			"more than a hundred ids", in(func(i *ecr.DescribeImagesInput) { i.ImageIds = byTag(make([]string, 101)...) }), invalid,
+			"Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length less than or equal to 100'",
+		},
 		{"an id without tag and digest", in(func(i *ecr.DescribeImagesInput) { i.ImageIds = []types.ImageIdentifier{{}} }), invalid, "null"},
 		{"a token that nobody gave", in(func(i *ecr.DescribeImagesInput) { i.NextToken = aws.String("bm9wZQ==") }), invalid, "'nextToken'"},
 		{"a token of another repository", &ecr.DescribeImagesInput{RepositoryName: aws.String("other"), NextToken: page.NextToken}, invalid, "'nextToken'"},
@@ -223,7 +233,8 @@ func TestOnlyActiveImagesAreListedUnlessAskedFor(t *testing.T) {
 	}
 	for status, want := range map[types.ImageStatusFilter]int{"": 1, "ACTIVE": 1, "ARCHIVED": 1, "ACTIVATING": 0, "ANY": 2} {
 		out, err := f.client().DescribeImages(t.Context(), &ecr.DescribeImagesInput{
-			RepositoryName: aws.String(repo), Filter: &types.DescribeImagesFilter{ImageStatus: status}})
+			RepositoryName: aws.String(repo), Filter: &types.DescribeImagesFilter{ImageStatus: status},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package ecremulator
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,9 +52,13 @@ func WithClock(c Clock) Option {
 	return func(e *Emulator) { e.clock = c }
 }
 
-// WithAccount sets the account of the default credentials, twelve digits.
-// Optional; the default is the account of the registry created first.
+// WithAccount sets the account of the default credentials, twelve digits; it
+// panics at any other. Optional; the default is the account of the registry
+// created first.
 func WithAccount(account string) Option {
+	if !accountRE.MatchString(account) {
+		panic(fmt.Sprintf("set the default account: %q is not twelve digits", account))
+	}
 	return func(e *Emulator) { e.account = account }
 }
 

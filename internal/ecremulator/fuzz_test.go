@@ -54,8 +54,10 @@ func FuzzRequests(f *testing.F) {
 
 // FuzzPaths sends any path, query and headers to the other halves.
 func FuzzPaths(f *testing.F) {
-	for _, path := range []string{"/", "/v2", "/v2/", "/v2/app/manifests/v1", "/v2/app/manifests/", "/v2//manifests/x", "/v2/app/tags/list", "/v2/app/blobs/uploads/",
-		"/v2/app/blobs/uploads/1", "/v2/blobs/x", "/v2/manifests", "/v2/app/referrers/sha256:0", "/v2/_catalog"} {
+	for _, path := range []string{
+		"/", "/v2", "/v2/", "/v2/app/manifests/v1", "/v2/app/manifests/", "/v2//manifests/x", "/v2/app/tags/list", "/v2/app/blobs/uploads/",
+		"/v2/app/blobs/uploads/1", "/v2/blobs/x", "/v2/manifests", "/v2/app/referrers/sha256:0", "/v2/_catalog",
+	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 			f.Add(method, path, "n=1&last=x", "Basic QVdTOng=", "application/json", []byte("x"))
 		}

@@ -150,8 +150,10 @@ func (r *Repository) deleteByID(id imageID) ([]imageID, *failure) {
 		return []imageID{{Digest: &img.digest, Tag: id.Tag}}, nil
 	}
 	if r.parents[img.digest] > 0 {
-		return nil, &failure{id, "ImageReferencedByManifestList",
-			"Requested image referenced by manifest list: [" + strings.Join(r.parentsOf(img.digest), ", ") + "]"}
+		return nil, &failure{
+			id, "ImageReferencedByManifestList",
+			"Requested image referenced by manifest list: [" + strings.Join(r.parentsOf(img.digest), ", ") + "]",
+		}
 	}
 	gone := img.identifiers()
 	r.remove(img)

@@ -69,7 +69,8 @@ func TestARegistryThatOnlyARoleMayRead(t *testing.T) {
 	provider := aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(f.sts(), readerARN))
 	read := func(change func(*ecr.Options)) error {
 		_, err := f.client(change).DescribeImages(t.Context(), &ecr.DescribeImagesInput{
-			RegistryId: aws.String("444455556666"), RepositoryName: aws.String("shared")})
+			RegistryId: aws.String("444455556666"), RepositoryName: aws.String("shared"),
+		})
 		return err
 	}
 	asRole := func(o *ecr.Options) { o.Credentials = provider }
@@ -96,8 +97,10 @@ func TestGetCallerIdentity(t *testing.T) {
 	if *out.Account != account || *out.Arn != "arn:aws:iam::025434362120:user/emulator" {
 		t.Errorf("got %s, %s", *out.Account, *out.Arn)
 	}
-	c := sts.New(sts.Options{BaseEndpoint: &f.URL, Region: region, RetryMaxAttempts: 1,
-		Credentials: static(ecremulator.Credentials{AccessKeyID: "AKIANONE", SecretAccessKey: "x"})})
+	c := sts.New(sts.Options{
+		BaseEndpoint: &f.URL, Region: region, RetryMaxAttempts: 1,
+		Credentials: static(ecremulator.Credentials{AccessKeyID: "AKIANONE", SecretAccessKey: "x"}),
+	})
 	_, err = c.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	wantCode(t, err, "InvalidClientTokenId")
 	f.Inject(ecremulator.Fault{Op: "GetCallerIdentity", Kind: ecremulator.Throttle})
@@ -119,7 +122,8 @@ func TestEnvPointsTheDefaultChainHere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := ecr.NewFromConfig(cfg).DescribeImages(t.Context(), &ecr.DescribeImagesInput{
-			RegistryId: aws.String(account), RepositoryName: aws.String(repo)}); err != nil {
+			RegistryId: aws.String(account), RepositoryName: aws.String(repo),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		calls := f.Calls()
@@ -135,8 +139,10 @@ func TestEnvPointsTheDefaultChainHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(f.CreateRole("arn:aws:iam::"+account+":role/pod", ecremulator.WithWebIdentity("a.b.c")))
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
-		"AWS_ROLE_ARN": "arn:aws:iam::" + account + ":role/pod", "AWS_WEB_IDENTITY_TOKEN_FILE": token} {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+		"AWS_ROLE_ARN": "arn:aws:iam::" + account + ":role/pod", "AWS_WEB_IDENTITY_TOKEN_FILE": token,
+	} {
 		t.Setenv(name, value)
 	}
 	read("ASIA")
