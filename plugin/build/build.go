@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -14,6 +13,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
 
 var (
@@ -38,7 +38,8 @@ type Options struct {
 	// empty, only kustomize's own restriction holds (files within each
 	// kustomization's folder, other kustomizations anywhere).
 	Root string
-	// AllowRemote lets kustomize fetch resources over HTTP and with git.
+	// AllowRemote lets kustomize fetch resources over HTTP and with git. Then
+	// TMPDIR is changed for the length of the build.
 	AllowRemote bool
 }
 
@@ -47,7 +48,7 @@ type Result struct {
 	// Objects that kustomize rendered, in the order of the kustomize CLI.
 	Objects resmap.ResMap
 	// ImageFields are the image field specs of all configurations: files that the
-	// kustomizations read.
+	// kustomizations read, and of explicit image transformers.
 	ImageFields types.FsSlice
 	// Warnings that kustomize printed, for example about deprecated fields.
 	Warnings []string
@@ -57,50 +58,77 @@ type Result struct {
 var serial sync.Mutex
 
 // Run builds the kustomization. kustomize can not be interrupted: when ctx ends,
-// Run returns and leaves the build behind, for a process that is about to end.
+// or the build takes more memory than it may, Run returns and leaves the build
+// behind, for a process that is about to end. Concurrent builds run one by one;
+// each changes os.Stderr, http.DefaultTransport and package log's output while it
+// lasts.
 func Run(ctx context.Context, o Options) (*Result, error) {
+	p, err := newPlace(o.Dir, o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("%w: find %s: %w", ErrNoKustomization, o.Dir, unwrapPath(err))
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w of %s: %w", ErrBuild, p.name(), err)
+	}
 	type outcome struct {
 		result *Result
 		err    error
 	}
 	done := make(chan outcome, 1)
+	clones := &clones{}
 	go func() {
-		r, err := run(o)
+		r, err := run(ctx, p, o.AllowRemote, clones)
 		done <- outcome{r, err}
 	}()
+	bloated, stop := watchMemory()
+	defer stop()
 	select {
 	case out := <-done:
 		return out.result, out.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w of %s: %w", ErrBuild, o.Dir, ctx.Err())
+		clones.remove()
+		return nil, fmt.Errorf("%w of %s: %w", ErrBuild, p.name(), ctx.Err())
+	case most := <-bloated:
+		clones.remove()
+		return nil, fmt.Errorf("%w: the build of %s takes more than %d MB of memory", ErrTooLarge, p.name(), most>>20)
 	}
 }
 
-func run(o Options) (_ *Result, err error) {
-	dir, err := filepath.Abs(o.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("find %s: %w", o.Dir, err)
-	}
-	if err := Check(dir); err != nil {
-		return nil, err
-	}
-	fs, err := newGuarded(filesys.MakeFsOnDisk(), dir, o.Root, o.AllowRemote)
-	if err != nil {
-		return nil, err
-	}
+func run(ctx context.Context, p place, allowRemote bool, clones *clones) (_ *Result, err error) {
 	serial.Lock()
 	defer serial.Unlock()
-	// kustomize panics on some malformed input.
+	if err := ctx.Err(); err != nil {
+		return nil, err // Run has returned; another build took long
+	}
+	if allowRemote {
+		if err := clones.make(); err != nil {
+			return nil, fmt.Errorf("make a folder for clones: %w", err)
+		}
+		defer clones.remove()
+	}
+	fs := newGuarded(filesys.MakeFsOnDisk(), p, clones.path())
+	if p.root != "" {
+		if _, err := fs.inside(p.dir); err != nil {
+			return nil, err
+		}
+	}
+	if err := check(p.dir, p.name()); err != nil {
+		return nil, err
+	}
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w of %s: it panicked: %v", ErrBuild, o.Dir, p)
+		// kustomize panics on some malformed input.
+		if v := recover(); v != nil {
+			err = explainFailure(p, fs.last, fmt.Errorf("kustomize panicked: %v", v))
+		}
+		if fs.ownSchema {
+			openapi.ResetOpenAPI() // or the next build would use this one's
 		}
 	}()
 	var objects resmap.ResMap
 	var buildErr error
-	warnings := captureStderr(func() {
-		defer blockHTTP(o.AllowRemote)()
-		objects, buildErr = krusty.MakeKustomizer(options()).Run(fs, dir)
+	warnings := capture(func() {
+		defer (&fence{guard: fs}).install()()
+		objects, buildErr = krusty.MakeKustomizer(options()).Run(fs, p.dir)
 	})
 	// A refused read often surfaces in kustomize as "not found": what the guard
 	// saw is the reason.
@@ -108,10 +136,18 @@ func run(o Options) (_ *Result, err error) {
 		return nil, guardErr
 	}
 	if buildErr != nil {
-		return nil, explainFailure(o.Dir, buildErr)
+		return nil, explainFailure(p, fs.last, buildErr)
 	}
 	if objects.Size() == 0 {
-		return nil, fmt.Errorf("%w of %s: it renders no object; an empty render would have Argo CD delete everything", ErrBuild, o.Dir)
+		return nil, fmt.Errorf("%w of %s: it renders no object; an empty render would have Argo CD delete everything", ErrBuild, p.name())
+	}
+	for _, r := range objects.Resources() {
+		if key := duplicateKey(r.YNode()); key != "" {
+			return nil, fmt.Errorf("%w of %s: %s %s holds the key %q twice in one mapping", ErrBuild, p.name(), r.GetKind(), r.GetName(), key)
+		}
+	}
+	for i, w := range warnings {
+		warnings[i] = p.clean(w)
 	}
 	return &Result{Objects: objects, ImageFields: fs.imageFields, Warnings: warnings}, nil
 }
@@ -125,40 +161,21 @@ func options() *krusty.Options {
 	return o
 }
 
-func explainFailure(dir string, err error) error {
-	text := oneLine(err.Error())
-	switch {
-	case strings.Contains(text, "must specify --enable-helm"):
-		text = "it uses helmCharts, and no Helm is run here: render the chart into the repository"
-	case strings.Contains(text, "external plugins disabled"):
-		text = "it uses an exec or container plugin, and none is run here: " + text
-	}
-	return fmt.Errorf("%w of %s: %s", ErrBuild, dir, text)
-}
-
-const maxText = 1500
-
-func oneLine(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > maxText {
-		s = string(r[:maxText]) + "…"
-	}
-	return s
-}
-
 // Check says whether dir is a folder with a kustomization file.
-func Check(dir string) error {
+func Check(dir string) error { return check(dir, dir) }
+
+func check(dir, name string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrNoKustomization, dir, unwrapPath(err))
+		return fmt.Errorf("%w: %s: %w", ErrNoKustomization, name, unwrapPath(err))
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%w: %s is a file, want the folder of a kustomization", ErrNoKustomization, dir)
+		return fmt.Errorf("%w: %s is a file, want the folder of a kustomization", ErrNoKustomization, name)
 	}
-	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+	for _, file := range konfig.RecognizedKustomizationFileNames() {
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w in %s: want a kustomization.yaml there", ErrNoKustomization, dir)
+	return fmt.Errorf("%w in %s: want a kustomization.yaml there", ErrNoKustomization, name)
 }

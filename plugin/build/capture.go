@@ -2,18 +2,18 @@ package build
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"log"
-	"net/http"
 	"os"
+	"slices"
 	"strings"
 )
 
-// captureStderr runs f and gives the lines that it printed on os.Stderr and
-// through package log. kustomize warns there, and Argo CD would show those
-// warnings as part of an error that they have nothing to do with.
-func captureStderr(f func()) []string {
+// capture runs f and gives the lines that it printed on os.Stderr and through
+// package log, each once. kustomize warns there, and Argo CD would show those
+// warnings as part of an error that they have nothing to do with. kustomize also
+// ends the process through package log: that becomes a panic.
+func capture(f func()) []string {
 	r, w, err := os.Pipe()
 	if err != nil {
 		f()
@@ -25,43 +25,39 @@ func captureStderr(f func()) []string {
 		defer close(read)
 		_, _ = io.Copy(&text, r)
 	}()
-	stderr, logger := os.Stderr, log.Writer()
-	os.Stderr = w
-	log.SetOutput(w)
 	func() {
+		stderr, writer, flags := os.Stderr, log.Writer(), log.Flags()
 		defer func() {
 			os.Stderr = stderr
-			log.SetOutput(logger)
+			log.SetOutput(writer)
+			log.SetFlags(flags)
 			_ = w.Close()
 			<-read
 			_ = r.Close()
 		}()
+		os.Stderr = w
+		log.SetOutput(logged{w})
+		log.SetFlags(0) // no time: a warning is the same each time
 		f()
 	}()
 	var lines []string
 	for line := range strings.SplitSeq(text.String(), "\n") {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-var errBlocked = errors.New("fetching is not allowed")
+// fatal is the text of a log.Fatal.
+type fatal string
 
-type blocked struct{}
+// logged is the output of package log.
+type logged struct{ io.Writer }
 
-func (blocked) RoundTrip(*http.Request) (*http.Response, error) { return nil, errBlocked }
-
-// blockHTTP is the second fence behind the guard's check of each kustomization
-// file: kustomize fetches with the default transport from wherever a path is
-// allowed, generators and inline transformers included. The returned function
-// restores it.
-func blockHTTP(allow bool) (restore func()) {
-	if allow {
-		return func() {}
+func (l logged) Write(p []byte) (int, error) {
+	if calledBy("log.Fatal") {
+		panic(fatal(p))
 	}
-	before := http.DefaultTransport
-	http.DefaultTransport = blocked{}
-	return func() { http.DefaultTransport = before }
+	return l.Writer.Write(p)
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
@@ -17,30 +16,30 @@ import (
 // repository, with each file checked before kustomize parses it.
 type guarded struct {
 	filesys.FileSystem
-	dir         string
-	root        string // symlinks resolved; "" for no confinement
+	place       place
+	clones      string // where kustomize clones to, when it may; else ""
 	allowRemote bool
 	failures    []error
-	imageFields types.FsSlice
-	configs     map[string]bool // configurations: files, by absolute path
+	last        string // the last file read, for a failure that names none
+
+	// kustomizations are the kustomization files by resolved path, each with the
+	// folder that its paths are relative to: the file may be a symlink to one of
+	// another name in another folder.
+	kustomizations map[string]string
+	configurations map[string]bool // files under configurations:, by resolved path, or fetched
+	imageFields    types.FsSlice
+	ownSchema      bool // some kustomization sets kustomize's global OpenAPI schema
 }
 
 var _ filesys.FileSystem = (*guarded)(nil)
 
 var errReadOnly = errors.New("the build may not write")
 
-func newGuarded(fs filesys.FileSystem, dir, root string, allowRemote bool) (*guarded, error) {
-	g := &guarded{FileSystem: fs, dir: dir, allowRemote: allowRemote, configs: map[string]bool{}}
-	if root != "" {
-		var err error
-		if g.root, err = filepath.EvalSymlinks(root); err != nil {
-			return nil, fmt.Errorf("find the repository's root: %w", err)
-		}
-		if err := g.inside(dir); err != nil {
-			return nil, err
-		}
+func newGuarded(fs filesys.FileSystem, p place, clones string) *guarded {
+	return &guarded{
+		FileSystem: fs, place: p, clones: clones, allowRemote: clones != "",
+		kustomizations: map[string]string{}, configurations: map[string]bool{},
 	}
-	return g, nil
 }
 
 func unwrapPath(err error) error {
@@ -63,96 +62,106 @@ func (g *guarded) refuse(err error) error {
 	return err
 }
 
-// inside checks that a path, with its symlinks resolved, is in the repository.
-// What does not exist is inside or outside by its name alone.
-func (g *guarded) inside(path string) error {
-	if g.root == "" || g.allowRemote && strings.HasPrefix(path, os.TempDir()) {
-		return nil // a fetched base is built from a temporary clone
-	}
-	abs, err := filepath.Abs(path)
+// inside gives a path with its symlinks resolved, and refuses one that is not in
+// the repository.
+func (g *guarded) inside(path string) (string, error) {
+	real, err := resolve(path)
 	if err != nil {
-		return fmt.Errorf("find %s: %w", path, err)
+		return "", err
 	}
-	real, err := filepath.EvalSymlinks(abs)
-	if err != nil {
-		parent, parentErr := filepath.EvalSymlinks(filepath.Dir(abs))
-		if parentErr != nil {
-			parent = filepath.Dir(abs)
-		}
-		real = filepath.Join(parent, filepath.Base(abs))
+	if g.place.root == "" || within(real, g.place.root) || g.clones != "" && within(real, g.clones) {
+		return real, nil
 	}
-	if real == g.root || strings.HasPrefix(real, strings.TrimSuffix(g.root, "/")+"/") {
-		return nil
+	named := g.place.rel(path)
+	if target := g.place.rel(real); target != named {
+		named += ", which leads to " + target
 	}
-	rel, err := filepath.Rel(g.dir, abs)
-	if err != nil {
-		rel = abs
-	}
-	return g.refuse(fmt.Errorf("%w: the kustomization in %s reads %s; only files of the repository are read", ErrOutside, g.dir, rel))
+	return "", g.refuse(fmt.Errorf("%w: the kustomization in %s reads %s; only files of the repository are read", ErrOutside, g.place.name(), named))
 }
 
 func (g *guarded) ReadFile(path string) ([]byte, error) {
-	if err := g.inside(path); err != nil {
+	real, err := g.inside(path)
+	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil {
+	if info, err := os.Stat(real); err == nil {
 		switch {
 		case info.IsDir():
 			// kustomize tries every resource as a file first; its own error is fine.
 		case !info.Mode().IsRegular():
-			return nil, g.refuse(fmt.Errorf("%w of %s: %s is not a regular file", ErrBuild, g.dir, g.rel(path)))
+			return nil, g.refuse(fmt.Errorf("%w of %s: %s is not a regular file", ErrBuild, g.place.name(), g.place.rel(real)))
 		case info.Size() > maxFile:
-			return nil, g.refuse(fmt.Errorf("%w: %s is %d bytes, at most %d are read", ErrTooLarge, g.rel(path), info.Size(), maxFile))
+			return nil, g.refuse(fmt.Errorf("%w: %s is %d bytes, at most %d are read", ErrTooLarge, g.place.rel(real), info.Size(), maxFile))
 		}
 	}
-	data, err := g.FileSystem.ReadFile(path)
+	data, err := g.FileSystem.ReadFile(real)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAliases(data); err != nil {
-		return nil, g.refuse(fmt.Errorf("%w: %s %w", ErrTooLarge, g.rel(path), err))
-	}
-	if slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path)) {
-		if err := g.kustomization(path, data); err != nil {
-			return nil, g.refuse(err)
-		}
-	}
-	if abs, err := filepath.Abs(path); err == nil && g.configs[abs] {
-		g.imageFields = append(g.imageFields, imageFieldsOf(data)...)
+	g.last = g.place.rel(real)
+	if err := g.check(g.last, real, data); err != nil {
+		return nil, g.refuse(err)
 	}
 	return data, nil
 }
 
-func (g *guarded) rel(path string) string {
-	base := g.root
-	if base == "" {
-		base = g.dir
+// fetched is the key of whatever came over HTTP.
+const fetched = "http"
+
+// check looks at a file before kustomize does. key is its resolved path, or
+// fetched.
+func (g *guarded) check(name, key string, data []byte) error {
+	if err := checkYAML(data); err != nil {
+		return fmt.Errorf("%w: %s %w", ErrTooLarge, name, err)
 	}
-	if rel, err := filepath.Rel(base, path); err == nil {
-		return rel
+	if folder, ok := g.kustomizations[key]; ok {
+		if err := g.kustomization(name, folder, data); err != nil {
+			return err
+		}
 	}
-	return path
+	if g.configurations[key] {
+		g.imageFields = append(g.imageFields, imageFieldsOf(data)...)
+	}
+	g.imageFields = append(g.imageFields, transformerFields(data)...)
+	return nil
 }
 
 func (g *guarded) Open(path string) (filesys.File, error) {
-	if err := g.inside(path); err != nil {
+	real, err := g.inside(path)
+	if err != nil {
 		return nil, err
 	}
-	return g.FileSystem.Open(path)
+	return g.FileSystem.Open(real)
 }
 
+// CleanedAbs is what kustomize calls with every path before it reads it.
 func (g *guarded) CleanedAbs(path string) (filesys.ConfirmedDir, string, error) {
-	if err := g.inside(path); err != nil {
+	real, err := g.inside(path)
+	if err != nil {
 		return "", "", err
+	}
+	if slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path)) {
+		g.kustomizations[real] = filepath.Dir(path)
 	}
 	return g.FileSystem.CleanedAbs(path)
 }
 
+func (g *guarded) IsDir(path string) bool {
+	real, err := g.inside(path)
+	return err == nil && g.FileSystem.IsDir(real)
+}
+
+func (g *guarded) Exists(path string) bool {
+	real, err := g.inside(path)
+	return err == nil && g.FileSystem.Exists(real)
+}
+
 func (g *guarded) ReadDir(path string) ([]string, error) {
-	if err := g.inside(path); err != nil {
+	real, err := g.inside(path)
+	if err != nil {
 		return nil, err
 	}
-	return g.FileSystem.ReadDir(path)
+	return g.FileSystem.ReadDir(real)
 }
 
 func (g *guarded) Glob(pattern string) ([]string, error) {
@@ -161,7 +170,7 @@ func (g *guarded) Glob(pattern string) ([]string, error) {
 		return nil, err
 	}
 	for _, m := range matches {
-		if err := g.inside(m); err != nil {
+		if _, err := g.inside(m); err != nil {
 			return nil, err
 		}
 	}
@@ -169,19 +178,26 @@ func (g *guarded) Glob(pattern string) ([]string, error) {
 }
 
 func (g *guarded) Walk(path string, fn filepath.WalkFunc) error {
-	if err := g.inside(path); err != nil {
+	real, err := g.inside(path)
+	if err != nil {
 		return err
 	}
-	return g.FileSystem.Walk(path, fn)
+	return g.FileSystem.Walk(real, fn)
 }
 
 func (g *guarded) Create(string) (filesys.File, error) { return nil, g.refuse(errReadOnly) }
 func (g *guarded) WriteFile(string, []byte) error      { return g.refuse(errReadOnly) }
 func (g *guarded) Mkdir(string) error                  { return g.refuse(errReadOnly) }
 func (g *guarded) MkdirAll(string) error               { return g.refuse(errReadOnly) }
+
+// RemoveAll lets kustomize remove a clone, and a clone that it did not get to
+// make: it then asks to remove a path that never was.
 func (g *guarded) RemoveAll(path string) error {
-	if g.allowRemote && strings.HasPrefix(path, os.TempDir()) {
-		return g.FileSystem.RemoveAll(path) // the clone of a fetched base
+	if g.clones != "" && path != g.clones && within(path, g.clones) {
+		return g.FileSystem.RemoveAll(path)
+	}
+	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
 	return g.refuse(errReadOnly)
 }

@@ -1,10 +1,9 @@
 package build
 
 import (
+	"bytes"
 	"fmt"
-	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
@@ -12,78 +11,113 @@ import (
 )
 
 // kustomization checks a kustomization file before kustomize acts on it, and
-// notes its configurations.
-func (g *guarded) kustomization(path string, data []byte) error {
+// notes what it configures. It parses as kustomize does: a laxer or stricter
+// parser would see another file.
+func (g *guarded) kustomization(name, folder string, data []byte) error {
 	var k types.Kustomization
-	if err := yaml.Unmarshal(data, &k); err != nil {
-		return nil // kustomize says what is wrong, with its own rules
+	if err := k.Unmarshal(data); err != nil {
+		return nil // kustomize says what is wrong
 	}
-	dir := filepath.Dir(path)
+	k.FixKustomization()
+	if len(k.OpenAPI) > 0 {
+		g.ownSchema = true
+	}
 	for _, c := range k.Configurations {
-		if abs, err := filepath.Abs(filepath.Join(dir, c)); err == nil {
-			g.configs[abs] = true
+		if remoteFile(c) {
+			g.configurations[fetched] = true // redirected, it may come from anywhere
+		}
+		if real, err := resolve(filepath.Join(folder, c)); err == nil {
+			g.configurations[real] = true
+		}
+	}
+	for _, t := range k.Transformers {
+		g.imageFields = append(g.imageFields, transformerFields([]byte(t))...)
+	}
+	for _, text := range inlineTexts(&k) {
+		if err := checkYAML([]byte(text)); err != nil {
+			return fmt.Errorf("%w: an inline patch or transformer in %s %w", ErrTooLarge, name, err)
 		}
 	}
 	if g.allowRemote {
 		return nil
 	}
-	fields := []struct {
-		name  string
-		paths []string
-	}{
-		{"resources", k.Resources},
-		{"bases", k.Bases}, //nolint:staticcheck // deprecated and still read
-		{"components", k.Components},
-		{"configurations", k.Configurations},
-		{"crds", k.Crds},
-		{"generators", k.Generators},
-		{"transformers", k.Transformers},
-		{"validators", k.Validators},
-		{"openapi", []string{k.OpenAPI["path"]}},
-	}
-	for _, f := range fields {
+	for _, f := range pathFields(&k) {
 		for _, p := range f.paths {
-			if remote(p) {
-				return fmt.Errorf("%w: %s lists %q under %s, and nothing is fetched: copy it into the repository, or allow it with --allow-remote", ErrRemote, g.rel(path), cut(p), f.name)
+			if remoteFile(p) || f.cloned && remoteRepository(p) {
+				return fmt.Errorf("%w: %s lists %s under %s, and nothing is fetched: copy it into the repository, or allow it with --allow-remote", ErrRemote, name, shown(p), f.name)
 			}
-		}
-	}
-	for _, p := range k.Patches {
-		if remote(p.Path) {
-			return fmt.Errorf("%w: %s names the patch %q, and nothing is fetched: copy it into the repository, or allow it with --allow-remote", ErrRemote, g.rel(path), cut(p.Path))
 		}
 	}
 	return nil
 }
 
-var (
-	schemeRE = regexp.MustCompile(`(?i)^(git::)?(https?|ssh|file|git)://`)
-	scpRE    = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]*@`)
-	githubRE = regexp.MustCompile(`(?i)^(git::)?github\.com[/:]`)
-)
-
-// remote says whether kustomize would take a path for something to fetch: a
-// superset of what its git and HTTP loaders accept, of which file:// would
-// clone any repository on this machine.
-func remote(path string) bool {
-	if strings.Contains(path, "\n") {
-		return false // an inline generator or transformer
+// inlineTexts are the texts of a kustomization that kustomize parses as YAML.
+func inlineTexts(k *types.Kustomization) []string {
+	var texts []string
+	texts = append(texts, k.Generators...)
+	texts = append(texts, k.Transformers...)
+	texts = append(texts, k.Validators...)
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // deprecated and still read
+		texts = append(texts, string(p))
 	}
-	if schemeRE.MatchString(path) || scpRE.MatchString(path) || githubRE.MatchString(path) || strings.HasPrefix(strings.ToLower(path), "git::") {
-		return true
+	for _, p := range k.PatchesJson6902 { //nolint:staticcheck // deprecated and still read
+		texts = append(texts, p.Patch)
 	}
-	u, err := url.Parse(path)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https")
+	for _, p := range k.Patches {
+		texts = append(texts, p.Patch)
+	}
+	return texts
 }
 
-func cut(s string) string {
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		s = u.Redacted()
+// pathField is a field of a kustomization that holds paths.
+type pathField struct {
+	name   string
+	cloned bool // kustomize takes a path for a git repository, too
+	paths  []string
+}
+
+func pathFields(k *types.Kustomization) []pathField {
+	fields := []pathField{
+		{"resources", true, k.Resources}, // and bases
+		{"components", true, k.Components},
+		{"generators", true, k.Generators},
+		{"transformers", true, k.Transformers},
+		{"validators", true, k.Validators},
+		{"configurations", false, k.Configurations},
+		{"crds", false, k.Crds},
+		{"openapi", false, []string{k.OpenAPI["path"]}},
 	}
-	if len(s) > 200 {
-		s = s[:200] + "…"
+	for _, p := range k.Patches {
+		fields = append(fields, pathField{"patches", false, []string{p.Path}})
 	}
-	return s
+	for _, p := range k.PatchesJson6902 { //nolint:staticcheck // deprecated and still read
+		fields = append(fields, pathField{"patchesJson6902", false, []string{p.Path}})
+	}
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // deprecated and still read
+		fields = append(fields, pathField{"patchesStrategicMerge", false, []string{string(p)}})
+	}
+	for _, r := range k.Replacements {
+		fields = append(fields, pathField{"replacements", false, []string{r.Path}})
+	}
+	for _, c := range k.ConfigMapGenerator {
+		fields = append(fields, sources("configMapGenerator", c.KvPairSources))
+	}
+	for _, s := range k.SecretGenerator {
+		fields = append(fields, sources("secretGenerator", s.KvPairSources))
+	}
+	return fields
+}
+
+func sources(name string, s types.KvPairSources) pathField {
+	f := pathField{name: name, paths: append([]string{}, s.EnvSources...)}
+	for _, file := range s.FileSources {
+		_, path, named := strings.Cut(file, "=")
+		if !named {
+			path = file
+		}
+		f.paths = append(f.paths, path)
+	}
+	return f
 }
 
 // imageFieldsOf reads the images section of a configurations: file.
@@ -95,4 +129,23 @@ func imageFieldsOf(data []byte) types.FsSlice {
 		return nil // kustomize says what is wrong
 	}
 	return c.Images
+}
+
+// transformerFields reads the fields that an explicit ImageTagTransformer names.
+func transformerFields(data []byte) types.FsSlice {
+	const kind = "ImageTagTransformer"
+	if !bytes.Contains(data, []byte(kind)) {
+		return nil
+	}
+	var fields types.FsSlice
+	for _, d := range documents(data) {
+		var t struct {
+			Kind       string        `json:"kind"`
+			FieldSpecs types.FsSlice `json:"fieldSpecs"`
+		}
+		if err := yaml.Unmarshal(d, &t); err == nil && t.Kind == kind {
+			fields = append(fields, t.FieldSpecs...)
+		}
+	}
+	return fields
 }
