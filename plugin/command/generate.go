@@ -89,6 +89,9 @@ func (p Program) within(ctx context.Context, f flags, args []string, run func(co
 	}
 	o.Endpoint, _ = environment(p.Env).get("AWS_ENDPOINT_URL_ECR")
 	prepared := setup{given: given}
+	if !given {
+		f.noCache = true // now never comes again
+	}
 	if store, err := p.openCache(f); err != nil {
 		prepared.warnings = append(prepared.warnings, fmt.Sprintf("going on without a cache: %s", err))
 	} else if store != nil {
