@@ -22,7 +22,8 @@ type redactor struct {
 const (
 	redacted = "[secret]"
 	// fragment is the length from which a part of a secret is hidden, too: a text
-	// may quote one in part.
+	// may quote one in part. Nothing shorter is a secret of AWS, but emulators are
+	// used with "test", which stands in many words.
 	fragment = 8
 	// maxSecrets bounds what is remembered: the credentials of some roles, renewed
 	// a few times.
@@ -48,7 +49,7 @@ func (r *redactor) add(values ...string) {
 	defer r.mu.Unlock()
 	for _, v := range values {
 		for _, v := range []string{v, url.QueryEscape(v)} {
-			if v != "" && !slices.Contains(r.values, v) {
+			if len(v) >= fragment && !slices.Contains(r.values, v) {
 				r.values = append(r.values, v)
 			}
 		}
@@ -82,10 +83,9 @@ func (r *redactor) hidden(s string) string {
 	r.mu.Unlock()
 	hide := make([]bool, len(s))
 	for _, v := range values {
-		n := min(len(v), fragment)
-		for i := 0; i+n <= len(s); i++ {
-			if strings.Contains(v, s[i:i+n]) {
-				for j := i; j < i+n; j++ {
+		for i := 0; i+fragment <= len(s); i++ {
+			if strings.Contains(v, s[i:i+fragment]) {
+				for j := i; j < i+fragment; j++ {
 					hide[j] = true
 				}
 			}
