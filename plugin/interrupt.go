@@ -33,7 +33,7 @@ func interrupted(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	const most = 8
+	const most = 3
 	text := strings.Join(calls[:min(most, len(calls))], ", ")
 	if len(calls) > most {
 		text += fmt.Sprintf(" and %d more", len(calls)-most)

@@ -89,9 +89,8 @@ func (p Program) within(ctx context.Context, f flags, args []string, run func(co
 	}
 	o := plugin.Options{
 		Dir: dir, AsOf: asOf, Revision: p.revision(f), Root: root,
-		AllowRemote: f.allowRemote, Registry: client, Now: p.Now,
+		AllowRemote: f.allowRemote, Registry: client, Endpoint: client.Endpoint(), Now: p.Now,
 	}
-	o.Endpoint, _ = environment(p.Env).get("AWS_ENDPOINT_URL_ECR")
 	prepared := setup{given: given}
 	if !given {
 		f.noCache = true // now never comes again

@@ -130,8 +130,8 @@ func (c *Client) Manifest(ctx context.Context, repo Repository, digest string) (
 	if err != nil {
 		return Manifest{}, err
 	}
-	for _, image := range out.Images {
-		if m := manifestOf(image); m.Digest == digest {
+	if len(out.Images) > 0 {
+		if m := manifestOf(out.Images[0]); m.Digest == digest {
 			return m, nil
 		}
 		return Manifest{}, unusable("BatchGetImage", repo, "another image than "+digest)

@@ -122,6 +122,13 @@ func newClient(ctx context.Context, o Options, t tuning) (*Client, error) {
 	}, nil
 }
 
+// Endpoint is the address that is used in place of ECR's own, from
+// AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL or the shared configuration file; empty
+// without one.
+func (c *Client) Endpoint() string {
+	return aws.ToString(ecr.NewFromConfig(c.cfg).Options().BaseEndpoint)
+}
+
 // Pending lists the calls under way.
 func (c *Client) Pending() string { return c.pending.String() }
 

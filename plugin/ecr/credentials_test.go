@@ -51,23 +51,28 @@ func TestARefusedCallSaysWhyAndWhatToDo(t *testing.T) {
 	}{
 		"access denied": {
 			func(w *world) { w.Deny(em.Denial{Repository: auth.Name}) },
-			ErrDenied, []string{"is not authorized to perform: ecr:", "allow the role ecr:BatchGetImage and ecr:DescribeImages"},
+			ErrDenied,
+			[]string{"is not authorized to perform: ecr:", "allow the role ecr:BatchGetImage and ecr:DescribeImages"},
 		},
 		"expired session": {
 			func(w *world) { w.Inject(em.Fault{Kind: em.ExpiredToken}) },
-			ErrCredentials, []string{"expired: ExpiredTokenException", "renew them"},
+			ErrCredentials,
+			[]string{"expired: ExpiredTokenException", "renew them"},
 		},
 		"unknown access key": {
 			func(w *world) { w.RevokeKey(w.Credentials().AccessKeyID) },
-			ErrCredentials, []string{"not accepted: UnrecognizedClientException", "check which credentials", "region ap-northeast-1 is enabled"},
+			ErrCredentials,
+			[]string{"not accepted: UnrecognizedClientException", "check which credentials", "region ap-northeast-1 is enabled"},
 		},
 		"signature that has expired": {
 			func(w *world) { w.Inject(em.Fault{Kind: em.SignatureExpired}) },
-			ErrCredentials, []string{"not accepted: InvalidSignatureException", "its clock is right"},
+			ErrCredentials,
+			[]string{"not accepted: InvalidSignatureException", "its clock is right"},
 		},
 		"repository that does not exist": {
 			func(w *world) { w.registry.DeleteRepository(auth.Name) },
-			ErrRepositoryNotFound, []string{"registry 025434362120 in ap-northeast-1 has no repository nova/auth-service", "create it or correct"},
+			ErrRepositoryNotFound,
+			[]string{"registry 025434362120 in ap-northeast-1 has no repository nova/auth-service", "create it or correct"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,23 +266,28 @@ func TestARoleThatCanNotBeAssumedIsNotTheRepositorysFault(t *testing.T) {
 		want  []string
 	}{
 		"role that does not exist": {
-			Role{Host: "*", ARN: "arn:aws:iam::111122223333:role/none"}, nil,
+			Role{Host: "*", ARN: "arn:aws:iam::111122223333:role/none"},
+			nil,
 			[]string{"role arn:aws:iam::111122223333:role/none could not be assumed: AssumeRole: AccessDenied: User: ", "is not authorized to perform: sts:AssumeRole", "check the ARN and the external ID"},
 		},
 		"wrong external ID": {
-			Role{Host: "*", ARN: reader, ExternalID: "wrong"}, nil,
+			Role{Host: "*", ARN: reader, ExternalID: "wrong"},
+			nil,
 			[]string{"role " + reader + " could not be assumed: AssumeRole: AccessDenied", "external ID"},
 		},
 		"no external ID": {
-			Role{Host: "*", ARN: reader}, nil,
+			Role{Host: "*", ARN: reader},
+			nil,
 			[]string{"role " + reader + " could not be assumed: AssumeRole: AccessDenied", "external ID"},
 		},
 		"the process's own credentials have expired": {
-			Role{Host: "*", ARN: reader}, func(w *world) { w.Inject(em.Fault{Kind: em.ExpiredToken, Op: "AssumeRole"}) },
+			Role{Host: "*", ARN: reader},
+			func(w *world) { w.Inject(em.Fault{Kind: em.ExpiredToken, Op: "AssumeRole"}) },
 			[]string{"role " + reader + " could not be assumed: AssumeRole: ExpiredToken", "renew them"},
 		},
 		"the process's own key is not known": {
-			Role{Host: "*", ARN: reader}, func(w *world) { w.RevokeKey(w.Credentials().AccessKeyID) },
+			Role{Host: "*", ARN: reader},
+			func(w *world) { w.RevokeKey(w.Credentials().AccessKeyID) },
 			[]string{"role " + reader + " could not be assumed: AssumeRole: InvalidClientTokenId", "check which credentials the process has"},
 		},
 	} {

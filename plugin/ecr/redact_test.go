@@ -97,7 +97,7 @@ func TestNothingOfTheCredentialsIsInAnyText(t *testing.T) {
 				}}})
 			},
 			"as plain text": func(w http.ResponseWriter, text string) { _, _ = io.WriteString(w, text) },
-			"as a page":     func(w http.ResponseWriter, text string) { http.Error(w, text, 403) },
+			"as a page":     func(w http.ResponseWriter, text string) { http.Error(w, text, http.StatusForbidden) },
 			"as a redirect": func(w http.ResponseWriter, text string) {
 				w.Header().Set("Location", "http://"+strings.Map(func(r rune) rune {
 					if r <= ' ' || r > '~' {

@@ -106,9 +106,11 @@ func TestGarbageIsBorneAFewTimesOnly(t *testing.T) {
 		want     string
 	}{
 		"200 with a proxy's page": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Sign in</html>") }, maxGarbage, "(4 attempts)"},
-		"403 with a proxy's page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>Blocked</html>", 403) }, maxGarbage, "StatusCode: 403"},
-		"200 without a body":      {func(http.ResponseWriter, *http.Request) {}, maxGarbage, "lacks the lists"},
-		"a redirect to nowhere":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) }, 1, ""},
+		"403 with a proxy's page": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>Blocked</html>", http.StatusForbidden)
+		}, maxGarbage, "StatusCode: 403"},
+		"200 without a body":    {func(http.ResponseWriter, *http.Request) {}, maxGarbage, "lacks the lists"},
+		"a redirect to nowhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

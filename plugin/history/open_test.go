@@ -20,11 +20,13 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		"a directory outside any repository": {
 			func(t *testing.T) string { return t.TempDir() },
-			history.ErrNoRepository, []string{"TAR_EXCLUSIONS", "manifest-generate-paths"},
+			history.ErrNoRepository,
+			[]string{"TAR_EXCLUSIONS", "manifest-generate-paths"},
 		},
 		"a directory that is not there": {
 			func(t *testing.T) string { return filepath.Join(t.TempDir(), "gone") },
-			fs.ErrNotExist, []string{"gone"},
+			fs.ErrNotExist,
+			[]string{"gone"},
 		},
 		"a file": {
 			func(t *testing.T) string {
@@ -34,59 +36,73 @@ func TestOpenErrors(t *testing.T) {
 				}
 				return path
 			},
-			nil, []string{"not a directory"},
+			nil,
+			[]string{"not a directory"},
 		},
 		"a .git without objects": {
 			broken(func(git *repo) { git.remove(".git/objects") }),
-			history.ErrNoRepository, []string{"/.git lacks HEAD or objects", "TAR_EXCLUSIONS"},
+			history.ErrNoRepository,
+			[]string{"/.git lacks HEAD or objects", "TAR_EXCLUSIONS"},
 		},
 		"a .git without HEAD": {
 			broken(func(git *repo) { git.remove(".git/HEAD") }),
-			history.ErrNoRepository, []string{"/.git lacks HEAD or objects"},
+			history.ErrNoRepository,
+			[]string{"/.git lacks HEAD or objects"},
 		},
 		"a .git file that says something else": {
 			broken(func(git *repo) { git.remove(".git"); git.write(".git", "hello\x1b\n") }),
-			history.ErrNoRepository, []string{"/.git is a file", "gitdir:"},
+			history.ErrNoRepository,
+			[]string{"/.git is a file", "gitdir:"},
 		},
 		"a .git file that points nowhere": {
 			broken(func(git *repo) { git.remove(".git"); git.write(".git", "gitdir: /nowhere\n") }),
-			history.ErrNoRepository, []string{`points at "/nowhere"`, "render a clone"},
+			history.ErrNoRepository,
+			[]string{`points at "/nowhere"`, "render a clone"},
 		},
 		"a .git file that is much too large": {
 			broken(func(git *repo) { git.remove(".git"); git.write(".git", "gitdir: "+strings.Repeat("/x", 1<<20)) }),
-			history.ErrCorrupt, []string{"more than"},
+			history.ErrCorrupt,
+			[]string{"more than"},
 		},
 		"a work tree whose repository has gone": {
 			broken(func(git *repo) { git.write(".git/commondir", "../gone\n") }),
-			history.ErrNoRepository, []string{"/.git/commondir points at"},
+			history.ErrNoRepository,
+			[]string{"/.git/commondir points at"},
 		},
 		"SHA-256 objects": {
 			func(t *testing.T) string { return newRepo(t, "--object-format=sha256").dir },
-			history.ErrUnsupported, []string{`"sha256"`, "--object-format=sha1"},
+			history.ErrUnsupported,
+			[]string{`"sha256"`, "--object-format=sha1"},
 		},
 		"references in a reftable": {
 			config("[core]\nrepositoryformatversion = 1\n[extensions]\nrefStorage = reftable\n"),
-			history.ErrUnsupported, []string{`"reftable"`, "git refs migrate"},
+			history.ErrUnsupported,
+			[]string{`"reftable"`, "git refs migrate"},
 		},
 		"an unknown extension": {
 			config("[core]\nrepositoryformatversion = 1\n[extensions]\nfuture = true\n"),
-			history.ErrUnsupported, []string{`"future"`},
+			history.ErrUnsupported,
+			[]string{`"future"`},
 		},
 		"a format of the future": {
 			config("[core]\nrepositoryformatversion = 2\n"),
-			history.ErrUnsupported, []string{"is 2, only 0 and 1"},
+			history.ErrUnsupported,
+			[]string{"is 2, only 0 and 1"},
 		},
 		"a format that is no number": {
 			config("[core]\nrepositoryformatversion = one\n"),
-			history.ErrCorrupt, []string{`"one"`},
+			history.ErrCorrupt,
+			[]string{`"one"`},
 		},
 		"a config that is much too large": {
 			config(strings.Repeat("# comment\n", 2<<20)),
-			history.ErrCorrupt, []string{"config", "more than"},
+			history.ErrCorrupt,
+			[]string{"config", "more than"},
 		},
 		"a list of shallow commits that is none": {
 			broken(func(git *repo) { git.write(".git/shallow", "hello\n") }),
-			history.ErrCorrupt, []string{"read shallow"},
+			history.ErrCorrupt,
+			[]string{"read shallow"},
 		},
 		"alternates without end": {
 			broken(func(git *repo) {
@@ -99,7 +115,8 @@ func TestOpenErrors(t *testing.T) {
 				}
 				git.write("g/info/alternates", "/nowhere\n")
 			}),
-			history.ErrCorrupt, []string{"alternates in a row"},
+			history.ErrCorrupt,
+			[]string{"alternates in a row"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,8 @@ func TestParseCommit(t *testing.T) {
 		"a root": {tree + "author " + who + "1 +0000\ncommitter " + who + "1700000000 -0530\n\nhello\n", nil, 1700000000, "hello"},
 		"two parents, a signature and a merged tag": {
 			tree + "parent " + a + "\nparent " + b + "\nauthor " + who + "1 +0000\ncommitter " + who + "5 +0000\ngpgsig -----BEGIN\n \n parent is not one\n -----END\nmergetag object " + a + "\n type commit\n\nMerge\n",
-			[]string{a, b}, 5, "Merge",
+			[]string{a, b},
+			5, "Merge",
 		},
 		"no message":                     {tree + "committer " + who + "5 +0000\n", nil, 5, ""},
 		"no committer":                   {tree + "\nhello", nil, 0, "hello"},

@@ -64,8 +64,13 @@ func TestOrder(t *testing.T) {
 		{
 			"semver goes by version, then by push time, digest and tag", "semver: {range: '*', prerelease: true}",
 			[]Candidate{
-				{"1.9.0", "d9", at(9)}, {"1.10.0-rc.1", "d8", at(8)}, {"1.10.0-rc.2", "d8", at(7)},
-				{"v1.10.0", "d1", at(0)}, {"1.10.0", "d2", at(1)}, {"v2.0.0", "d3", at(1)}, {"2.0.0", "d3", at(1)},
+				{"1.9.0", "d9", at(9)},
+				{"1.10.0-rc.1", "d8", at(8)},
+				{"1.10.0-rc.2", "d8", at(7)},
+				{"v1.10.0", "d1", at(0)},
+				{"1.10.0", "d2", at(1)},
+				{"v2.0.0", "d3", at(1)},
+				{"2.0.0", "d3", at(1)},
 			},
 		},
 	}

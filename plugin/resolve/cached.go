@@ -21,8 +21,8 @@ type Cache struct {
 	Store Store
 	// Revision is the SHA that the commit policy starts from.
 	Revision string
-	// Endpoint is what AWS_ENDPOINT_URL_ECR says: the same image names mean
-	// something else at another endpoint. Optional.
+	// Endpoint replaces ECR's own: the same image names mean something else there.
+	// Optional.
 	Endpoint string
 }
 
