@@ -8,6 +8,7 @@ package cache
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,7 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"time"
 )
 
@@ -37,13 +38,15 @@ const (
 // Dir is a folder of entries. Make it with [Open]. Safe for concurrent use by
 // any number of processes.
 type Dir struct {
-	path string
+	// root is the folder that was checked, whatever its path leads to later.
+	root *os.Root
 	now  func() time.Time
 }
 
 // Open makes the folder, readable by its owner alone, and checks that it can be
 // written to. It refuses a folder that others may write to: what they put there
-// would be deployed.
+// would be deployed. A folder below such a one is fine, as it is made for its
+// owner alone: in a Pod, volumes are often open to all.
 func Open(path string) (*Dir, error) {
 	if path == "" {
 		return nil, errors.New("open cache: no folder is named")
@@ -51,20 +54,37 @@ func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
-	info, err := os.Stat(path)
+	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
+	d := &Dir{root: root, now: time.Now}
+	if err := d.check(path); err != nil {
+		_ = root.Close()
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	return d, nil
+}
+
+// check refuses a folder that is not ours alone to write to.
+func (d *Dir) check(path string) error {
+	info, err := d.root.Stat(".")
+	if err != nil {
+		return err
+	}
+	const instead = "name a folder of your own, or one below it that does not exist yet"
 	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("open cache: %s may be written to by others (mode %v): use a folder of your own", path, info.Mode().Perm())
+		return fmt.Errorf("%s may be written to by others (mode %v): %s", path, info.Mode().Perm(), instead)
 	}
-	probe, err := os.CreateTemp(path, tempPrefix)
+	if !ours(info) {
+		return fmt.Errorf("%s belongs to another user: %s", path, instead)
+	}
+	probe, err := d.temp()
 	if err != nil {
-		return nil, fmt.Errorf("open cache: %w", err)
+		return err
 	}
 	_ = probe.Close()
-	_ = os.Remove(probe.Name())
-	return &Dir{path: path, now: time.Now}, nil
+	return d.root.Remove(filepath.Base(probe.Name()))
 }
 
 // entry is a file's content. The key is stored in full, so that two keys can
@@ -83,9 +103,10 @@ func sum(key, value []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (d *Dir) file(key []byte) string {
+// file is the name of a key's entry.
+func file(key []byte) string {
 	h := sha256.Sum256(key)
-	return filepath.Join(d.path, hex.EncodeToString(h[:])+suffix)
+	return hex.EncodeToString(h[:]) + suffix
 }
 
 // Get reads the value of key into value, a pointer. False when there is none or
@@ -95,12 +116,12 @@ func (d *Dir) Get(key, value any) bool {
 	if err != nil {
 		return false
 	}
-	name := d.file(k)
-	info, err := os.Lstat(name)
+	name := file(k)
+	info, err := d.root.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxEntry {
 		return false
 	}
-	data, err := os.ReadFile(name)
+	data, err := d.root.ReadFile(name)
 	if err != nil {
 		return false
 	}
@@ -112,7 +133,7 @@ func (d *Dir) Get(key, value any) bool {
 		return false
 	}
 	if now := d.now(); now.Sub(info.ModTime()) > keep/10 {
-		_ = os.Chtimes(name, now, now) // in use: do not sweep
+		_ = d.root.Chtimes(name, now, now) // in use: do not sweep
 	}
 	return true
 }
@@ -131,7 +152,7 @@ func (d *Dir) Put(key, value any) {
 	if err != nil {
 		return
 	}
-	if err := d.write(d.file(k), data); err != nil {
+	if err := d.write(file(k), data); err != nil {
 		return
 	}
 	d.sweep()
@@ -139,48 +160,68 @@ func (d *Dir) Put(key, value any) {
 
 // write puts the file in place by a rename, which is whole or not at all.
 func (d *Dir) write(name string, data []byte) error {
-	f, err := os.CreateTemp(d.path, tempPrefix)
+	f, err := d.temp()
 	if err != nil {
 		return err
 	}
+	temp := filepath.Base(f.Name())
 	_, err = f.Write(data)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), name)
+		err = d.root.Rename(temp, name)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name())
+		_ = d.root.Remove(temp)
 	}
 	return err
 }
 
+// temp makes a file that nobody else has open.
+func (d *Dir) temp() (*os.File, error) {
+	return d.root.OpenFile(tempPrefix+rand.Text(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// An entry's and an unfinished file's name. Nothing else is ever removed: the
+// folder may be one that people keep other files in.
+var (
+	entryRE = regexp.MustCompile(`^[0-9a-f]{64}\` + suffix + `$`)
+	tempRE  = regexp.MustCompile(`^\` + tempPrefix + `[A-Z0-9]+$`)
+)
+
 // sweep removes entries that nobody used for long and what killed writers left.
 // At most once a day, whoever comes first.
 func (d *Dir) sweep() {
-	mark := filepath.Join(d.path, sweepMark)
 	now := d.now()
-	if info, err := os.Stat(mark); err == nil && now.Sub(info.ModTime()) < sweepEvery {
+	if info, err := d.root.Lstat(sweepMark); err == nil && age(now, info) < sweepEvery {
 		return
 	}
-	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+	if err := d.root.WriteFile(sweepMark, nil, 0o600); err != nil {
 		return
 	}
-	_ = os.Chtimes(mark, now, now)
-	files, err := os.ReadDir(d.path)
+	_ = d.root.Chtimes(sweepMark, now, now)
+	folder, err := d.root.Open(".")
+	if err != nil {
+		return
+	}
+	files, err := folder.ReadDir(-1)
+	_ = folder.Close()
 	if err != nil {
 		return
 	}
 	for _, f := range files {
-		info, err := f.Info()
+		info, err := d.root.Lstat(f.Name())
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		age := now.Sub(info.ModTime())
-		ours := strings.HasSuffix(f.Name(), suffix) && age > keep || strings.HasPrefix(f.Name(), tempPrefix) && age > keepTemp
-		if ours {
-			_ = os.Remove(filepath.Join(d.path, f.Name()))
+		old := age(now, info)
+		if entryRE.MatchString(f.Name()) && old > keep || tempRE.MatchString(f.Name()) && old > keepTemp {
+			_ = d.root.Remove(f.Name())
 		}
 	}
 }
+
+// age of a file. One from the future is as old as one from as far in the past,
+// or a clock that was once wrong would keep it for ever.
+func age(now time.Time, info os.FileInfo) time.Duration { return now.Sub(info.ModTime()).Abs() }
