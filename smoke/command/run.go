@@ -218,6 +218,10 @@ func newReach(way string, conn cluster.Connection, r *run.Runner, w *cluster.Wat
 	switch way {
 	case "direct":
 		return &reach.Direct{}, nil
+	case "proxy":
+		return reach.NewProxy(conn.Config)
+	case "port-forward":
+		return reach.NewForward(conn.Config, w, r.Namespace)
 	}
 	return nil, reach.BadWay(way)
 }

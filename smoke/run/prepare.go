@@ -157,7 +157,7 @@ func (s *session) readRelease(ctx context.Context) {
 		return f
 	}
 	s.done(check.Record{
-		Name: verdict.Release, Limit: releaseWait,
+		Name: verdict.Release, Limit: min(releaseWait, s.Config.Defaults.RolloutTimeout.Std()),
 		Retry: check.Retry{Check: check.Func(look), Interval: time.Second, Wake: s.watcher.Changed},
 	}.Run(ctx))
 }

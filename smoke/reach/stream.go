@@ -1,0 +1,122 @@
+package reach
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+)
+
+// open gives a new stream of the tunnel, opening the tunnel itself if it is not
+// or no longer there.
+func (t *tunnel) open(connect func() (httpstream.Connection, error), port int32) (net.Conn, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		select {
+		case <-t.conn.CloseChan():
+			t.conn = nil
+		default:
+		}
+	}
+	if t.conn == nil {
+		conn, err := connect()
+		if err != nil {
+			return nil, err
+		}
+		t.conn = conn
+	}
+	t.next++
+	headers := http.Header{}
+	headers.Set(corev1.StreamType, corev1.StreamTypeError)
+	headers.Set(corev1.PortHeader, strconv.Itoa(int(port)))
+	headers.Set(corev1.PortForwardRequestIDHeader, strconv.Itoa(t.next))
+	errs, err := t.conn.CreateStream(headers)
+	if err != nil {
+		return nil, fmt.Errorf("open the error stream: %w", err)
+	}
+	errs.Close() // nothing is written to it
+	headers.Set(corev1.StreamType, corev1.StreamTypeData)
+	data, err := t.conn.CreateStream(headers)
+	if err != nil {
+		t.conn.RemoveStreams(errs)
+		return nil, fmt.Errorf("open the data stream: %w", err)
+	}
+	s := &stream{data: data, errs: errs, tunnel: t.conn, port: port, said: make(chan struct{})}
+	go s.listen()
+	return s, nil
+}
+
+// stream is one forwarded connection.
+type stream struct {
+	data, errs httpstream.Stream
+	tunnel     httpstream.Connection
+	port       int32
+	said       chan struct{} // closed when the other side has said what went wrong
+	err        error
+}
+
+var _ net.Conn = (*stream)(nil)
+
+// listen reads what the kubelet says went wrong.
+func (s *stream) listen() {
+	defer close(s.said)
+	text, err := io.ReadAll(io.LimitReader(s.errs, 4<<10))
+	if err != nil || len(text) == 0 {
+		return
+	}
+	if strings.Contains(string(text), "connection refused") {
+		s.err = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		return
+	}
+	s.err = errors.New("the node says: " + strings.TrimSpace(string(text)))
+}
+
+// Read reads what the Pod sends. Where it sends nothing more, the node may have
+// said why.
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.data.Read(p)
+	if err != nil && n == 0 {
+		select {
+		case <-s.said:
+			if s.err != nil {
+				return 0, s.err
+			}
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return n, err
+}
+
+func (s *stream) Write(p []byte) (int, error) { return s.data.Write(p) }
+
+// Close gives the stream up on both sides.
+func (s *stream) Close() error {
+	err := s.data.Reset()
+	s.tunnel.RemoveStreams(s.data, s.errs)
+	return err
+}
+
+// LocalAddr and RemoteAddr have no meaning behind a tunnel.
+func (s *stream) LocalAddr() net.Addr { return forwarded(0) }
+
+func (s *stream) RemoteAddr() net.Addr { return forwarded(s.port) }
+
+// Deadlines are those of the request: it closes the stream.
+func (s *stream) SetDeadline(time.Time) error      { return nil }
+func (s *stream) SetReadDeadline(time.Time) error  { return nil }
+func (s *stream) SetWriteDeadline(time.Time) error { return nil }
+
+type forwarded int32
+
+func (f forwarded) Network() string { return "port-forward" }
+
+func (f forwarded) String() string { return "port " + strconv.Itoa(int(f)) }
