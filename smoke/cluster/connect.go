@@ -59,7 +59,7 @@ func Connect(a Access) (Connection, error) {
 	// The checks bound their requests themselves; the client's own limiter of
 	// five a second would make every run slow.
 	c.Config.QPS = -1
-	c.Config.ContentType = "application/vnd.kubernetes.protobuf"
+	c.Config.ContentType = "application/json"
 	c.Config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	c.Config.Dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 	c.Config.WarningHandler = rest.NoWarnings{}

@@ -8,30 +8,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	streaming "k8s.io/streaming/pkg/httpstream"
 
 	"github.com/proerror77/nova-staging/smoke/cluster"
 	"github.com/proerror77/nova-staging/smoke/config"
 	"github.com/proerror77/nova-staging/smoke/routing"
 )
 
-// Forward comes to Pods by port-forward, one tunnel a Pod, and to Services
-// through the API server's proxy. Names of the cluster are found in its state,
+// Forward comes to Pods by port-forward, with a tunnel for every connection, and
+// to Services through the API server's proxy. Names of the cluster are found in its state,
 // not in DNS.
 type Forward struct {
 	config    *rest.Config
 	state     *cluster.Watcher
 	namespace string
 	proxy     *Proxy
-
-	mu      sync.Mutex
-	tunnels map[string]*tunnel
 }
 
 var _ Reach = (*Forward)(nil)
@@ -42,13 +39,13 @@ func NewForward(config *rest.Config, state *cluster.Watcher, namespace string) (
 	if err != nil {
 		return nil, err
 	}
-	return &Forward{config: config, state: state, namespace: namespace, proxy: p, tunnels: map[string]*tunnel{}}, nil
+	return &Forward{config: config, state: state, namespace: namespace, proxy: p}, nil
 }
 
 // Rights are those for tunnels and for the Services' proxy.
 func (f *Forward) Rights() []string { return []string{"create pods/portforward", "get services/proxy"} }
 
-// Transport opens a stream of the Pod's tunnel for every request. A Service
+// Transport opens a tunnel for every request. A Service
 // with TLS is reached by way of a Pod behind it, because the API server would
 // not verify the certificate.
 func (f *Forward) Transport(t Target) (http.RoundTripper, error) {
@@ -160,29 +157,25 @@ func (f *Forward) behind(svc *corev1.Service) []*corev1.Pod {
 	})
 }
 
-// tunnel is the connection for one Pod, shared by its streams.
-type tunnel struct {
-	mu   sync.Mutex
-	conn httpstream.Connection
-	next int
-}
-
 func (f *Forward) dialPod(ctx context.Context, pod string, port int32) (net.Conn, error) {
-	f.mu.Lock()
-	t := f.tunnels[pod]
-	if t == nil {
-		t = &tunnel{}
-		f.tunnels[pod] = t
-	}
-	f.mu.Unlock()
 	type opened struct {
 		conn net.Conn
 		err  error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		c, err := t.open(func() (httpstream.Connection, error) { return f.connect(pod) }, port)
-		done <- opened{c, err}
+		tunnel, err := f.connect(pod)
+		if err != nil {
+			done <- opened{err: err}
+			return
+		}
+		c, err := open(tunnel, port)
+		if err != nil {
+			tunnel.Close()
+			done <- opened{err: err} // a nil *stream is no nil net.Conn
+			return
+		}
+		done <- opened{conn: c}
 	}()
 	select {
 	case o := <-done:
@@ -214,7 +207,7 @@ func (f *Forward) connect(pod string) (httpstream.Connection, error) {
 	var dialer httpstream.Dialer = spdy.NewDialer(upgrader, &http.Client{Transport: rt}, http.MethodPost, full)
 	if ws, err := portforward.NewSPDYOverWebsocketDialer(full, f.config); err == nil {
 		dialer = portforward.NewFallbackDialer(ws, dialer, func(err error) bool {
-			return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+			return httpstream.IsUpgradeFailure(err) || streaming.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 		})
 	}
 	conn, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
@@ -226,17 +219,4 @@ func (f *Forward) connect(pod string) (httpstream.Connection, error) {
 		return nil, fmt.Errorf("the server speaks %q, want %q", protocol, portforward.PortForwardProtocolV1Name)
 	}
 	return conn, nil
-}
-
-// Close ends all tunnels.
-func (f *Forward) Close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, t := range f.tunnels {
-		t.mu.Lock()
-		if t.conn != nil {
-			t.conn.Close()
-		}
-		t.mu.Unlock()
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,42 +16,25 @@ import (
 	"k8s.io/apimachinery/pkg/util/httpstream"
 )
 
-// open gives a new stream of the tunnel, opening the tunnel itself if it is not
-// or no longer there.
-func (t *tunnel) open(connect func() (httpstream.Connection, error), port int32) (net.Conn, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.conn != nil {
-		select {
-		case <-t.conn.CloseChan():
-			t.conn = nil
-		default:
-		}
-	}
-	if t.conn == nil {
-		conn, err := connect()
-		if err != nil {
-			return nil, err
-		}
-		t.conn = conn
-	}
-	t.next++
+// open gives the one connection that a tunnel is used for. Several could share
+// it, but a stream that the other side does not read, as after a refused
+// connection, blocks others in the same tunnel.
+func open(tunnel httpstream.Connection, port int32) (*stream, error) {
 	headers := http.Header{}
 	headers.Set(corev1.StreamType, corev1.StreamTypeError)
 	headers.Set(corev1.PortHeader, strconv.Itoa(int(port)))
-	headers.Set(corev1.PortForwardRequestIDHeader, strconv.Itoa(t.next))
-	errs, err := t.conn.CreateStream(headers)
+	headers.Set(corev1.PortForwardRequestIDHeader, "1")
+	errs, err := tunnel.CreateStream(headers)
 	if err != nil {
 		return nil, fmt.Errorf("open the error stream: %w", err)
 	}
 	errs.Close() // nothing is written to it
 	headers.Set(corev1.StreamType, corev1.StreamTypeData)
-	data, err := t.conn.CreateStream(headers)
+	data, err := tunnel.CreateStream(headers)
 	if err != nil {
-		t.conn.RemoveStreams(errs)
 		return nil, fmt.Errorf("open the data stream: %w", err)
 	}
-	s := &stream{data: data, errs: errs, tunnel: t.conn, port: port, said: make(chan struct{})}
+	s := &stream{data: data, errs: errs, tunnel: tunnel, port: port, said: make(chan struct{})}
 	go s.listen()
 	return s, nil
 }
@@ -62,6 +46,7 @@ type stream struct {
 	port       int32
 	said       chan struct{} // closed when the other side has said what went wrong
 	err        error
+	once       sync.Once
 }
 
 var _ net.Conn = (*stream)(nil)
@@ -98,11 +83,15 @@ func (s *stream) Read(p []byte) (int, error) {
 
 func (s *stream) Write(p []byte) (int, error) { return s.data.Write(p) }
 
-// Close gives the stream up on both sides.
+// Close gives the tunnel up. It does not wait for the other side to agree.
 func (s *stream) Close() error {
-	err := s.data.Reset()
-	s.tunnel.RemoveStreams(s.data, s.errs)
-	return err
+	s.once.Do(func() {
+		go func() {
+			_ = s.data.Reset()
+			_ = s.tunnel.Close()
+		}()
+	})
+	return nil
 }
 
 // LocalAddr and RemoteAddr have no meaning behind a tunnel.

@@ -32,7 +32,7 @@ func (s *session) prepare(ctx, watching context.Context) *verdict.Finding {
 	if s.Client == nil {
 		w, err := s.Reach(nil)
 		if err != nil {
-			return s.unable("a way to the servers", err)
+			return s.unable(ctx, "a way to the servers", err)
 		}
 		s.reach = w
 		return nil
@@ -41,7 +41,7 @@ func (s *session) prepare(ctx, watching context.Context) *verdict.Finding {
 	s.watcher = state
 	way, err := s.Reach(state)
 	if err != nil {
-		return s.unable("a way to the Pods", err)
+		return s.unable(ctx, "a way to the Pods", err)
 	}
 	if len(way.Rights()) > 0 && !services {
 		// Names of data stores are found through Services and Pods.
@@ -59,7 +59,7 @@ func (s *session) prepare(ctx, watching context.Context) *verdict.Finding {
 		return f
 	}
 	if err := state.Wait(ctx, patience); err != nil {
-		return s.unable("Deployments, Pods and Services in namespace "+s.Namespace, err)
+		return s.unable(ctx, "Deployments, Pods and Services in namespace "+s.Namespace, err)
 	}
 	if services && state.Empty() {
 		_, err := s.Client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
@@ -77,8 +77,12 @@ func (s *session) prepare(ctx, watching context.Context) *verdict.Finding {
 }
 
 // unable is the finding of checks that could not be begun.
-func (s *session) unable(expected string, err error) *verdict.Finding {
+func (s *session) unable(ctx context.Context, expected string, err error) *verdict.Finding {
 	f := verdict.Unknown("", expected, "could not look: "+redact.Line(err.Error()))
+	if cause := context.Cause(ctx); cause != nil {
+		f.Class, f.Seen = stopClass(cause), "not looked at: "+cause.Error()
+		f.Details = append(f.Details, "the last error: "+redact.Line(err.Error()))
+	}
 	return &f
 }
 
@@ -98,11 +102,7 @@ func (s *session) access(ctx context.Context, rights []access.Right) *verdict.Fi
 		check.Pause(ctx, pause)
 	}
 	if err != nil {
-		f := s.unable("an API server that answers", err)
-		if cause := context.Cause(ctx); cause != nil {
-			f.Class = stopClass(cause)
-			f.Details = append(f.Details, cause.Error())
-		}
+		f := s.unable(ctx, "an API server that answers", err)
 		record(*f, false)
 		return f
 	}
