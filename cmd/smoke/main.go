@@ -6,12 +6,18 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/proerror77/nova-staging/smoke/command"
 )
 
-func main() { os.Exit(run()) }
+func main() {
+	// A Job's memory is paid for by the quota: collect early, a run is short.
+	debug.SetGCPercent(30)
+	debug.SetMemoryLimit(40 << 20)
+	os.Exit(run())
+}
 
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -12,7 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
-	"github.com/proerror77/nova-staging/smoke/internal/apitest"
+	"github.com/proerror77/nova-staging/internal/apitest"
 )
 
 // TestNoLiePasses changes one thing about a healthy service at a time; each of

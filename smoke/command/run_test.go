@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proerror77/nova-staging/internal/apitest"
 	"github.com/proerror77/nova-staging/smoke/command"
-	"github.com/proerror77/nova-staging/smoke/internal/apitest"
 )
 
 type outcome struct {
@@ -30,8 +30,8 @@ type outcome struct {
 
 type result struct {
 	Service, Check, Verdict, Class, Target, Expected, Seen, Hint string
-	Details, Logs                                               []string
-	Looks                                                       int
+	Details, Logs                                                []string
+	Looks                                                        int
 }
 
 func (o outcome) find(t *testing.T, service, check string) result {

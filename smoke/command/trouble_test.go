@@ -12,7 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/proerror77/nova-staging/smoke/internal/apitest"
+	"github.com/proerror77/nova-staging/internal/apitest"
 )
 
 // world is a server with one service, good but for what a test changes.

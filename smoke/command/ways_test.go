@@ -13,8 +13,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/proerror77/nova-staging/smoke/internal/apitest"
-	"github.com/proerror77/nova-staging/smoke/internal/redistest"
+	"github.com/proerror77/nova-staging/internal/apitest"
+	"github.com/proerror77/nova-staging/internal/redistest"
 )
 
 func TestEveryWayToReachPods(t *testing.T) {

@@ -82,7 +82,7 @@ func BadWay(way string) error {
 func transport(t Target, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		DialContext:            dial,
-		TLSClientConfig:        t.TLS.Clone(), // the transport writes into it
+		TLSClientConfig:        t.TLS.Clone(),    // the transport writes into it
 		TLSHandshakeTimeout:    30 * time.Second, // the request's own deadline is shorter
 		DisableKeepAlives:      true,
 		ForceAttemptHTTP2:      true,

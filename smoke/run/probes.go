@@ -176,7 +176,17 @@ func (v *service) each(ctx context.Context, targets []reach.Target, ask func(con
 	findings := make([]verdict.Finding, len(targets))
 	var all sync.WaitGroup
 	for i, t := range targets {
-		all.Go(func() { findings[i] = ask(ctx, t) })
+		// Waiting here costs nothing; thousands of waiting goroutines would.
+		select {
+		case v.gate <- struct{}{}:
+		case <-ctx.Done():
+			findings[i] = verdict.Unknown(t.String(), "to be asked", "not asked: "+context.Cause(ctx).Error())
+			continue
+		}
+		all.Go(func() {
+			defer func() { <-v.gate }()
+			findings[i] = ask(ctx, t)
+		})
 	}
 	all.Wait()
 	worst := verdict.Worst(findings)

@@ -68,6 +68,7 @@ type session struct {
 	watcher  *cluster.Watcher
 	reach    reach.Reach
 	prober   *probe.Prober
+	gate     chan struct{} // bounds the targets that are asked at the same time
 	release  *release.Release
 	progress report.Progress
 	trust    trust
@@ -88,7 +89,7 @@ func Reserve(deadline time.Duration) time.Duration {
 // Run looks at everything and reports. It ends soon after ctx does, with what
 // is known by then. The cause of ctx's end should be a *check.Stop.
 func (r *Runner) Run(ctx context.Context) *report.Report {
-	s := &session{Runner: r, progress: r.Progress, general: map[verdict.Check]verdict.Result{}}
+	s := &session{Runner: r, progress: r.Progress, general: map[verdict.Check]verdict.Result{}, gate: make(chan struct{}, r.Config.Defaults.Connections)}
 	if s.progress == nil {
 		s.progress = report.Silent{}
 	}

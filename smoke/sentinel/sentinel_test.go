@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proerror77/nova-staging/internal/redistest"
 	"github.com/proerror77/nova-staging/smoke/check"
-	"github.com/proerror77/nova-staging/smoke/internal/redistest"
 	"github.com/proerror77/nova-staging/smoke/reach"
 	"github.com/proerror77/nova-staging/smoke/sentinel"
 	"github.com/proerror77/nova-staging/smoke/verdict"
