@@ -166,13 +166,24 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// At finds the node at path below root, a mix of field names (string) and list
-// positions (int), and gives its line; the line of the nearest parent where the
-// path ends early.
+// Find gives the node at path below root, a mix of field names (string) and
+// list positions (int), or nil. A field that is given without a value is found.
+func Find(root *yaml.Node, path ...any) *yaml.Node {
+	node, _ := walk(root, path)
+	return node
+}
+
+// At gives the line of the node at path below root; the line of its nearest
+// parent where the path ends early.
 func At(root *yaml.Node, path ...any) int {
-	node, line := root, root.Line
+	_, line := walk(root, path)
+	return line
+}
+
+func walk(node *yaml.Node, path []any) (*yaml.Node, int) {
+	line := node.Line
 	for _, step := range path {
-		next := (*yaml.Node)(nil)
+		var next *yaml.Node
 		switch s := step.(type) {
 		case string:
 			for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
@@ -187,11 +198,11 @@ func At(root *yaml.Node, path ...any) int {
 			}
 		}
 		if next == nil {
-			return line
+			return nil, line
 		}
 		node = next
 	}
-	return line
+	return node, line
 }
 
 // syntax turns the library's "yaml: line 3: …" into an *Error.

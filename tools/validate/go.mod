@@ -1,3 +1,5 @@
+// A module of its own: kubectl-validate needs the libraries of Kubernetes 1.30,
+// the root module those of 1.37. Run it here: go tool kubectl-validate FILE.
 module github.com/proerror77/nova-staging/tools/validate
 
 go 1.26.8

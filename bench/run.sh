@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Builds the peers in the versions that bench/peers/go.mod pins, and measures.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+(cd bench/peers && go build -o ../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5)
+go run ./bench/generate -generate bin/generate -kustomize bin/kustomize "$@"
