@@ -114,8 +114,8 @@ func survey(ctx context.Context, o Options) (*render, error) {
 		o.Now = time.Now
 	}
 	if ahead := o.AsOf.Sub(o.Now()); ahead > MaxSkew {
-		return nil, fmt.Errorf("%w: %s is %s ahead of this machine's clock, more than the %s that clocks may differ; check the instant and the clock",
-			ErrFuture, o.AsOf.UTC().Format(time.RFC3339), ahead.Round(time.Second), MaxSkew)
+		return nil, fmt.Errorf("%w: %s, and this machine's clock says %s; clocks may differ by %s: check the instant and the clock",
+			ErrFuture, o.AsOf.UTC().Format(time.RFC3339), o.Now().UTC().Format(time.RFC3339), MaxSkew)
 	}
 	config, policyErr := policy.Load(o.Dir)
 	if policyErr != nil {

@@ -270,7 +270,7 @@ func TestARenderFailsAsAWhole(t *testing.T) {
 			spoil: func(_ *testing.T, _ *scene, o *plugin.Options) {
 				o.AsOf = noon.Add(time.Hour + plugin.MaxSkew + time.Second)
 			},
-			is: plugin.ErrFuture, detail: "2026-11-20T13:01:01Z is 1m1s ahead",
+			is: plugin.ErrFuture, detail: "2026-11-20T13:01:01Z, and this machine's clock says 2026-11-20T13:00:00Z",
 		},
 		{
 			name:  "when one repository of four is missing",

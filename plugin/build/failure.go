@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -49,7 +50,7 @@ type failure struct {
 
 var (
 	quotedRE   = regexp.MustCompile(`(?:accumulateDirectory: |loader\.New )"`)
-	levelRE    = regexp.MustCompile(`^(?:accumulating (?:resources|components|generators|transformers): |loading generator plugins: |failed to load generator: |loading KV pairs: |(?:file|env) sources?(?: files)?: \[[^\]]*\]: |must build at directory: |not a valid directory: )`)
+	levelRE    = regexp.MustCompile(`^(?:accumulating (?:resources|components|generators|transformers): |loading generator plugins: |failed to load generator: |(?s:merging from generator &\{.*?\}: )|loading KV pairs: |(?:file|env) sources?(?: files)?: \[[^\]]*\]: |must build at directory: |not a valid directory: )`)
 	notFileRE  = regexp.MustCompile(`^accumulation err='accumulating resources from '[^']*': '[^']*' must resolve to a file': `)
 	notDirRE   = regexp.MustCompile(`(?s)^accumulation err='(.*)': must build at directory: '[^']*': file is not directory$`)
 	neitherRE  = regexp.MustCompile(`(?s)^accumulation err='accumulating resources from '[^']*': evalsymlink failure .*': must build at directory: not a valid directory: `)
@@ -98,9 +99,9 @@ func (f *failure) reason() string {
 	if m := fileRE.FindStringSubmatch(f.text); m != nil {
 		file, f.text = filepath.Join(f.folder, m[1]), f.text[len(m[0]):]
 	}
-	text := strings.NewReplacer(".[noGrp]", "", ".[noNs]", "", "error unmarshaling JSON: while decoding JSON: ", "", "json: unknown field", "unknown field").Replace(f.text)
+	text := strings.NewReplacer("\n", " ", ".[noGrp]", "", ".[noNs]", "", "error unmarshaling JSON: while decoding JSON: ", "", "json: unknown field", "unknown field").Replace(f.text)
 	text = objectRE.ReplaceAllString(text, "")
-	text = typeRE.ReplaceAllString(text, "$2 is a $1, want $3")
+	text = typeRE.ReplaceAllString(text, "$2 holds a $1, want $3")
 	f.placed = true
 	if m := missingRE.FindStringSubmatch(text); m != nil {
 		return fmt.Sprintf("%s does not exist, and %s names it", m[1], f.kustomization())
@@ -137,13 +138,42 @@ func (f *failure) reason() string {
 		return f.kustomization() + " uses a Helm chart, and no Helm is run here: render the chart into the repository"
 	}
 	if rest, found := strings.CutPrefix(text, "invalid Kustomization: "); found {
-		return f.at(f.kustomization(), strings.TrimPrefix(rest, "yaml: "))
+		file, text = f.kustomization(), strings.TrimPrefix(rest, "yaml: ")
+	}
+	for _, r := range rewrites {
+		if r.re.MatchString(text) {
+			text = r.re.ReplaceAllString(text, strings.ReplaceAll(r.text, "KUSTOMIZATION", f.kustomization()))
+			if strings.Contains(r.text, "KUSTOMIZATION") {
+				return text
+			}
+		}
 	}
 	if file != "" || f.folder != f.place.rel(f.place.dir) {
 		return f.at(file, text)
 	}
-	f.placed = strings.HasPrefix(text, "Found multiple kustomization files")
+	f.placed = false
 	return text
+}
+
+// rewrites are messages of kustomize that say little to whoever does not know it.
+var rewrites = []struct {
+	re   *regexp.Regexp
+	text string
+}{
+	{regexp.MustCompile(`^kustomization.yaml is empty$`), "KUSTOMIZATION is empty"},
+	{regexp.MustCompile(`^new root cannot be empty$`), "KUSTOMIZATION lists an empty path"},
+	{regexp.MustCompile(`^Failed to read kustomization file under [^:]*: *`), "KUSTOMIZATION: "},
+	{regexp.MustCompile(`^Found multiple kustomization files under: .*$`), "KUSTOMIZATION is not the only kustomization file in its folder: keep one"},
+	{regexp.MustCompile(`^expected kind 'Component' for path '([^']*)' but got '([^']*)'$`), "the kustomization in $1 is listed under components and its kind is $2, want Component"},
+	{regexp.MustCompile(`^expected kind != 'Component' for path '([^']*)'$`), "the kustomization in $1 is a Component: list it under components"},
+	{regexp.MustCompile(`^may not add resource with an already registered id: (.*)$`), "the object $1 is there a second time"},
+	{regexp.MustCompile(`^(no resource matches strategic merge patch "[^"]*"): .*$`), "$1"},
+	{regexp.MustCompile(`(?s)^unable to parse SM or JSON patch from \[patch: (.{0,80}).*$`), "an inline patch is neither a strategic merge patch nor a JSON patch: $1"},
+	{regexp.MustCompile(`^kustomize panicked: invalid schema file: `), "the schema under openapi is invalid: "},
+	{regexp.MustCompile(`^missing Resource metadata$`), "it holds something that is no Kubernetes object: metadata is missing"},
+	{regexp.MustCompile(`^id resid\.ResId\{.*Kind:"([^"]*)".*Name:"([^"]*)".*\} does not exist; cannot merge or replace`), "there is no $1 $2 to merge with or to replace"},
+	{regexp.MustCompile(`want \[\]string$`), "want a list of strings"},
+	{regexp.MustCompile(`want \[\]\S+$`), "want a list"},
 }
 
 // at says where something is: in a file, or in a kustomization below the one that
@@ -178,6 +208,9 @@ func (f *failure) malformed(file string) string {
 		if err := yaml.NewDecoder(bytes.NewReader(d)).Decode(&n); err != nil && !errors.Is(err, io.EOF) {
 			text := strings.TrimPrefix(err.Error(), "yaml: ")
 			line := 1
+			if bad := invalidUTF8(d); bad >= 0 {
+				line += bytes.Count(d[:bad], []byte("\n"))
+			}
 			if rest, found := strings.CutPrefix(text, "line "); found {
 				number, reason, _ := strings.Cut(rest, ": ")
 				if n, err := strconv.Atoi(number); err == nil {
@@ -189,4 +222,16 @@ func (f *failure) malformed(file string) string {
 		offset += bytes.Count(d, []byte("\n"))
 	}
 	return ""
+}
+
+// invalidUTF8 is where the first invalid byte stands, or -1.
+func invalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size <= 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
 }

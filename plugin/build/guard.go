@@ -76,7 +76,7 @@ func (g *guarded) inside(path string) (string, error) {
 	if target := g.place.rel(real); target != named {
 		named += ", which leads to " + target
 	}
-	return "", g.refuse(fmt.Errorf("%w: the kustomization in %s reads %s; only files of the repository are read", ErrOutside, g.place.name(), named))
+	return "", g.refuse(fmt.Errorf("%w: the build of %s reads %s; only files of the repository are read", ErrOutside, g.place.name(), named))
 }
 
 func (g *guarded) ReadFile(path string) ([]byte, error) {

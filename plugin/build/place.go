@@ -73,10 +73,11 @@ func (p place) rel(path string) string {
 	if base == "" {
 		base = p.dir
 	}
-	if rel, err := filepath.Rel(base, path); err == nil {
-		return rel
+	rel, err := filepath.Rel(base, path)
+	if err != nil || strings.Count(rel, "../") == strings.Count(base, "/") && base != "/" {
+		return path // nothing in common
 	}
-	return path
+	return rel
 }
 
 // abs is the path of a name that rel gave.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/proerror77/nova-staging/internal/version"
@@ -64,10 +65,13 @@ func (p Program) within(ctx context.Context, f flags, args []string, run func(co
 	if f.concurrency < 1 {
 		return usage("--concurrency is %d, want at least 1", f.concurrency)
 	}
-	_, rootErr := history.FindRoot(dir)
+	repository, rootErr := history.FindRoot(dir)
 	root, err := p.rootOf(f, dir, rootErr == nil)
 	if err != nil {
 		return err
+	}
+	if root == "" {
+		root = repository
 	}
 	options := ecr.Options{Concurrency: f.concurrency, AppID: "nova-generate-" + version.Get().Version}
 	for _, s := range f.roles {
@@ -102,7 +106,26 @@ func (p Program) within(ctx context.Context, f flags, args []string, run func(co
 	if errors.Is(err, plugin.ErrDeadline) {
 		err = fmt.Errorf("after %s: %w", f.timeout, err)
 	}
-	return err
+	return within(root, err)
+}
+
+// placed is an error whose text does not name the folder that the repository
+// happens to be in: Argo CD renders in another one each time, and the same
+// failure should read the same.
+type placed struct {
+	error
+	text string
+}
+
+func (p *placed) Error() string { return p.text }
+func (p *placed) Unwrap() error { return p.error }
+
+func within(root string, err error) error {
+	if err == nil || len(root) <= 1 {
+		return err
+	}
+	text := strings.ReplaceAll(err.Error(), root+string(filepath.Separator), "")
+	return &placed{err, strings.ReplaceAll(text, root, "the repository")}
 }
 
 // openCache opens the folder of decisions; nil when there is to be none. An

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/proerror77/nova-staging/plugin/ecr"
+	"github.com/proerror77/nova-staging/plugin/policy"
 )
 
 // noCommit explains why no commit could be chosen: how many were looked at, how
@@ -77,29 +78,50 @@ func (r *Resolver) nearestMiss(ctx context.Context, repo ecr.Repository, seen []
 			return fmt.Sprintf("; nearest: commit %s, tag %s: %s", short(s.Commit), s.Tag, s.Why)
 		}
 	}
-	var page []ecr.Image
-	stop := errors.New("one page is enough")
-	err := r.Registry.List(ctx, repo, func(images []ecr.Image) error {
-		page = images
-		return stop
-	})
-	if err != nil && !errors.Is(err, stop) {
-		return ""
-	}
-	if len(page) == 0 {
+	tags := r.someTags(ctx, repo)
+	if len(tags) == 0 {
 		return "; the repository has no tagged image at all: has CI pushed to it?"
 	}
-	newest := slices.MaxFunc(page, func(a, b ecr.Image) int { return cmp.Compare(a.PushedAt.Unix(), b.PushedAt.Unix()) })
-	for _, image := range page {
-		for _, tag := range image.Tags {
-			for _, s := range seen {
-				if s.Tag != tag && strings.Contains(tag, s.Commit[:7]) {
-					return fmt.Sprintf("; nearest: tag %s looks like commit %s in another form: set commit.tag in images.yaml (now %q makes %s)", tag, short(s.Commit), "{sha}", s.Tag)
-				}
+	for _, c := range tags {
+		for _, s := range seen {
+			if s.Tag != c.Tag && strings.Contains(c.Tag, s.Commit[:7]) {
+				return fmt.Sprintf("; nearest: tag %s looks like commit %s in another form: set commit.tag in images.yaml (now it makes %s)", c.Tag, short(s.Commit), s.Tag)
 			}
 		}
 	}
-	return fmt.Sprintf("; the repository has other tags, for example %s pushed %s: are its images built from this repository's commits?", newest.Tags[0], instant(newest.PushedAt))
+	return fmt.Sprintf("; the repository has other tags, for example %s pushed %s: are its images built from this repository's commits?", tags[0].Tag, instant(tags[0].PushedAt))
+}
+
+// someTags gives the image tags of the first page of a repository, the newest by
+// the instant first. It is empty also when the repository can not be asked: the
+// error that it illustrates stands without it.
+func (r *Resolver) someTags(ctx context.Context, repo ecr.Repository) []policy.Candidate {
+	var tags []policy.Candidate
+	onePage := errors.New("one page is enough")
+	_ = r.Registry.List(ctx, repo, func(images []ecr.Image) error {
+		for _, image := range images {
+			for _, tag := range image.Tags {
+				if image.NotImage() == "" && ecr.NotImageTag(tag) == "" {
+					tags = append(tags, policy.Candidate{Tag: tag, Digest: image.Digest, PushedAt: image.PushedAt})
+				}
+			}
+		}
+		return onePage
+	})
+	slices.SortFunc(tags, func(a, b policy.Candidate) int {
+		if late := cmp.Compare(toInt(a.PushedAt.After(r.AsOf)), toInt(b.PushedAt.After(r.AsOf))); late != 0 {
+			return late
+		}
+		return cmp.Or(b.PushedAt.Compare(a.PushedAt), cmp.Compare(a.Tag, b.Tag))
+	})
+	return tags
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (r *Resolver) noTogether(ctx context.Context, g Group, line *Line, seen [][]sighting) error {
