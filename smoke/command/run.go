@@ -60,7 +60,7 @@ The report goes to stdout, progress to stderr.
 	}
 	l := c.Flags()
 	l.SortFlags = false
-	l.StringVarP(&f.config, "config", "c", "smoke.yaml", "the config file")
+	l.StringVarP(&f.config, "config", "c", "smoke.yaml", "the config: a file, or a folder whose .yaml files are its parts")
 	l.StringSliceVar(&f.services, "service", nil, "look at these services only, by name (default all)")
 	l.StringSliceVar(&f.checks, "check", nil, "do these checks only: "+join(verdict.Selectable())+" (default all)")
 	l.DurationVar(&f.deadline, "deadline", 0, "time for the whole run (default: the config's, else 4m)")

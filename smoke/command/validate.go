@@ -34,6 +34,6 @@ func newValidate(s *streams) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVarP(&file, "config", "c", "smoke.yaml", "the config file")
+	c.Flags().StringVarP(&file, "config", "c", "smoke.yaml", "the config: a file, or a folder whose .yaml files are its parts")
 	return c
 }
