@@ -10,11 +10,10 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
-	streaming "k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/proerror77/nova-staging/smoke/cluster"
 	"github.com/proerror77/nova-staging/smoke/config"
@@ -75,16 +74,16 @@ func (f *Forward) Dial(ctx context.Context, _, address string) (net.Conn, error)
 		return f.dialPod(ctx, p.Name, port)
 	}
 	if svc := f.service(host); svc != nil {
-		for _, p := range f.behind(svc) {
-			n := port
-			if svc.Spec.ClusterIP != corev1.ClusterIPNone {
-				if n, err = routing.PodPort(svc, config.Port{Number: port}, p); err != nil {
-					return nil, err
-				}
-			}
-			return f.dialPod(ctx, p.Name, n)
+		pods := f.behind(svc)
+		if len(pods) == 0 {
+			return nil, fmt.Errorf("no ready Pod is behind Service %s", svc.Name)
 		}
-		return nil, fmt.Errorf("no ready Pod is behind Service %s", svc.Name)
+		if svc.Spec.ClusterIP != corev1.ClusterIPNone {
+			if port, err = routing.PodPort(svc, config.Port{Number: port}, pods[0]); err != nil {
+				return nil, err
+			}
+		}
+		return f.dialPod(ctx, pods[0].Name, port)
 	}
 	return nil, fmt.Errorf("%w: %s is no Pod or Service of namespace %s, so no port can be forwarded to it", ErrWay, host, f.namespace)
 }
@@ -204,10 +203,10 @@ func (f *Forward) connect(pod string) (httpstream.Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	var dialer httpstream.Dialer = spdy.NewDialer(upgrader, &http.Client{Transport: rt}, http.MethodPost, full)
-	if ws, err := portforward.NewSPDYOverWebsocketDialer(full, f.config); err == nil {
-		dialer = portforward.NewFallbackDialer(ws, dialer, func(err error) bool {
-			return httpstream.IsUpgradeFailure(err) || streaming.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	dialer := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: rt}, http.MethodPost, full)
+	if ws, err := portforward.NewSPDYOverWebsocketDialerForStreaming(full, f.config); err == nil {
+		dialer = portforward.NewFallbackDialerForStreaming(ws, dialer, func(err error) bool {
+			return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 		})
 	}
 	conn, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)

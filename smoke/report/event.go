@@ -28,7 +28,7 @@ var eventReasons = map[verdict.Verdict]string{
 }
 
 // Events makes one Event for the run, on smoke's own Pod or else on the
-// namespace's release ConfigMap, and one for each service in trouble, on its
+// Namespace, and one for each service in trouble, on its
 // Deployment, where people look first.
 func Events(r *Report, self Self, at time.Time) []*corev1.Event {
 	run := corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: r.Namespace, Name: self.Pod, UID: types.UID(self.UID)}
@@ -42,7 +42,12 @@ func Events(r *Report, self Self, at time.Time) []*corev1.Event {
 			continue
 		}
 		seen[res.Service] = true
-		ref := corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: r.Namespace, Name: res.Service}
+		d, known := r.Deployments[res.Service]
+		if !known {
+			continue // nothing that people could look at
+		}
+		// With the UID, by which kubectl describe and Argo CD find Events.
+		ref := corev1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: r.Namespace, Name: d.Name, UID: types.UID(d.UID)}
 		events = append(events, event(r, ref, res.Verdict, cut(brief(res), MaxEvent), at, len(events)))
 	}
 	return events

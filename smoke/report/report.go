@@ -31,11 +31,16 @@ type Report struct {
 	Duration time.Duration
 	// Results in the order services stand in the config, checks in theirs.
 	Results []verdict.Result
+	// Deployments by service, for Events.
+	Deployments map[string]Object
 	// Notes are remarks that decide nothing.
 	Notes []string
 	// Partial says that the run was stopped before its end.
 	Partial bool
 }
+
+// Object is one object of the namespace.
+type Object struct{ Name, UID string }
 
 // Conclude fills Verdict and Class in from the results.
 func (r *Report) Conclude() { r.Verdict, r.Class = verdict.Overall(r.Results) }

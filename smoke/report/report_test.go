@@ -100,7 +100,12 @@ func TestTheTerminationMessageFits(t *testing.T) {
 
 func TestEventsAreBounded(t *testing.T) {
 	t.Parallel()
-	events := Events(sample(100), Self{Pod: "smoke-x", UID: "u"}, time.Now())
+	r := sample(100)
+	r.Deployments = map[string]Object{}
+	for _, res := range r.Results {
+		r.Deployments[res.Service] = Object{Name: res.Service + "-deployment", UID: "u"}
+	}
+	events := Events(r, Self{Pod: "smoke-x", UID: "u"}, time.Now())
 	if len(events) != maxEvents {
 		t.Errorf("%d events", len(events))
 	}
@@ -113,6 +118,9 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 	if e := events[0]; e.InvolvedObject.Kind != "Pod" || e.Reason != "SmokeFailed" || e.Type != "Warning" {
 		t.Errorf("%+v", e)
+	}
+	if e := events[1]; e.InvolvedObject.Name != "user-0-deployment" || e.InvolvedObject.UID != "u" {
+		t.Errorf("%+v", e.InvolvedObject)
 	}
 	if e := Events(sample(0), Self{}, time.Now())[0]; e.Reason != "SmokePassed" || e.Type != "Normal" {
 		t.Errorf("%+v", e)

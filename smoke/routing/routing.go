@@ -133,7 +133,7 @@ func ServicePort(s *corev1.Service, port config.Port) (corev1.ServicePort, error
 		}
 		have = append(have, fmt.Sprintf("%s %d", p.Name, p.Port))
 	}
-	return corev1.ServicePort{}, fmt.Errorf("Service %s has no TCP port %s, it has: %s", s.Name, port, strings.Join(have, ", "))
+	return corev1.ServicePort{}, fmt.Errorf("service %s has no TCP port %s, it has: %s", s.Name, port, strings.Join(have, ", "))
 }
 
 // PodPort is the number of the port that a Service's port leads to in a Pod.

@@ -116,6 +116,15 @@ func (r *Runner) Run(ctx context.Context) *report.Report {
 		out.Release = s.release.ID
 	}
 	out.Results = s.collect(services)
+	out.Deployments = map[string]report.Object{}
+	for _, svc := range services {
+		if s.watcher == nil {
+			break
+		}
+		if d := svc.view().Deployment; d != nil {
+			out.Deployments[svc.conf.Name] = report.Object{Name: d.Name, UID: string(d.UID)}
+		}
+	}
 	out.Notes = s.notes
 	out.Duration = time.Since(out.Started)
 	var cause *check.Stop

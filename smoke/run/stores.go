@@ -77,8 +77,10 @@ func (s *session) sentinel(ctx context.Context) {
 			to   *string
 			name string
 		}{
-			{&g.Servers.Username, c.UsernameEnv}, {&g.Servers.Password, c.PasswordEnv},
-			{&g.Watchers.Username, c.SentinelUsernameEnv}, {&g.Watchers.Password, c.SentinelPasswordEnv},
+			{&g.Servers.Username, c.UsernameEnv},
+			{&g.Servers.Password, c.PasswordEnv},
+			{&g.Watchers.Username, c.SentinelUsernameEnv},
+			{&g.Watchers.Password, c.SentinelPasswordEnv},
 		} {
 			if *v.to, err = s.secret(v.name); err != nil {
 				return nil, err
