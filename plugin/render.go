@@ -28,6 +28,8 @@ var (
 	ErrFuture = errors.New("the instant is in the future")
 	// ErrNotECR is returned when a policy matches an image outside ECR.
 	ErrNotECR = errors.New("policy for an image outside ECR")
+	// ErrInvalidImage is returned when a policy matches what is no valid image.
+	ErrInvalidImage = errors.New("policy for an invalid image")
 )
 
 // Options of a render.
@@ -143,10 +145,7 @@ func survey(ctx context.Context, o Options) (*render, error) {
 		return nil, interrupted(ctx, buildErr)
 	}
 	r.warnings = append(r.warnings, r.built.Warnings...)
-	var err error
-	if r.uses, err = images.Find(r.built.Objects, r.built.ImageFields); err != nil {
-		return nil, err
-	}
+	r.uses = images.Find(r.built.Objects, r.built.ImageFields)
 	groups, err := r.groups()
 	if err != nil {
 		return nil, err
@@ -209,6 +208,10 @@ func (r *render) groups() ([]resolve.Group, error) {
 			continue
 		}
 		matched[entry] = true
+		if u.Invalid != nil {
+			return nil, fmt.Errorf("%w: the entry at %s matches %s of %s: %w; narrow match in images.yaml or correct the image",
+				ErrInvalidImage, r.place(entry), u.Name, u.Object, u.Invalid)
+		}
 		if known[u.Name] || u.Digest != "" {
 			continue
 		}

@@ -300,6 +300,13 @@ func TestARenderFailsAsAWhole(t *testing.T) {
 			is: plugin.ErrNotECR, detail: "envoyproxy/envoy of Deployment shop/api",
 		},
 		{
+			name: "when a policy matches an image that is another tool's placeholder",
+			spoil: func(t *testing.T, s *scene, _ *plugin.Options) {
+				write(t, s, "all.yaml", strings.Replace(everywhere, "shop/api:latest", "shop/api:$(TAG)", 1))
+			},
+			is: plugin.ErrInvalidImage, detail: `"$(TAG)" is not a valid tag`,
+		},
+		{
 			name:  "when nothing is rendered",
 			spoil: func(t *testing.T, s *scene, _ *plugin.Options) { write(t, s, "all.yaml", "# nothing\n") },
 			is:    build.ErrBuild,

@@ -181,7 +181,7 @@ func (b *bench) overlay(ctx context.Context) error {
 		}
 		asOf = at.Format(time.RFC3339)
 	}
-	if err := w.PushSmoke(monday, "1.0.0"); err != nil {
+	if err := w.PushSmoke(monday); err != nil {
 		return err
 	}
 	dir := w.Overlay("staging")

@@ -122,7 +122,7 @@ func (s *stage) history(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := s.world.PushSmoke(monday, "1.0.0"); err != nil {
+	if err := s.world.PushSmoke(monday); err != nil {
 		return err
 	}
 	if err := s.world.Release(first, "1.4.0"); err != nil {

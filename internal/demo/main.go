@@ -152,7 +152,7 @@ func (d *demo) history() (thursday, lastOfFriday time.Time, err error) {
 			return thursday, lastOfFriday, err
 		}
 	}
-	if err := d.world.PushSmoke(monday, "1.0.0"); err != nil {
+	if err := d.world.PushSmoke(monday); err != nil {
 		return thursday, lastOfFriday, err
 	}
 	return thursday, lastOfFriday, d.world.Clutter(friday.Add(time.Hour))

@@ -52,7 +52,7 @@ func TestTheFenceLetsOthersThrough(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
 	defer (&fence{guard: newGuarded(nil, place{}, "")}).install()()
-	resp, err := http.Get(s.URL) //nolint:noctx // it is the default client that matters
+	resp, err := http.Get(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

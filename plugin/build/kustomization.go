@@ -57,10 +57,12 @@ func inlineTexts(k *types.Kustomization) []string {
 	texts = append(texts, k.Generators...)
 	texts = append(texts, k.Transformers...)
 	texts = append(texts, k.Validators...)
-	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // deprecated and still read
+	//lint:ignore SA1019 kustomize still reads it
+	for _, p := range k.PatchesStrategicMerge {
 		texts = append(texts, string(p))
 	}
-	for _, p := range k.PatchesJson6902 { //nolint:staticcheck // deprecated and still read
+	//lint:ignore SA1019 kustomize still reads it
+	for _, p := range k.PatchesJson6902 {
 		texts = append(texts, p.Patch)
 	}
 	for _, p := range k.Patches {
@@ -90,10 +92,12 @@ func pathFields(k *types.Kustomization) []pathField {
 	for _, p := range k.Patches {
 		fields = append(fields, pathField{"patches", false, []string{p.Path}})
 	}
-	for _, p := range k.PatchesJson6902 { //nolint:staticcheck // deprecated and still read
+	//lint:ignore SA1019 kustomize still reads it
+	for _, p := range k.PatchesJson6902 {
 		fields = append(fields, pathField{"patchesJson6902", false, []string{p.Path}})
 	}
-	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // deprecated and still read
+	//lint:ignore SA1019 kustomize still reads it
+	for _, p := range k.PatchesStrategicMerge {
 		fields = append(fields, pathField{"patchesStrategicMerge", false, []string{string(p)}})
 	}
 	for _, r := range k.Replacements {

@@ -43,7 +43,7 @@ func fakeGit(t *testing.T) (mark string) {
 	dir := t.TempDir()
 	mark = filepath.Join(dir, "started")
 	script := "#!/bin/sh\necho \"$@\" >> " + mark + "\nexit 1\n"
-	if err := os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)

@@ -29,7 +29,7 @@ var exitClasses = []exitClass{
 	{2, "wrong flag, argument or as-of", anyOf(errUsage, plugin.ErrFuture)},
 	{3, "images.yaml is missing or wrong, or does not fit the manifests", func(err error) bool {
 		var y *strictyaml.Error
-		return errors.As(err, &y) || anyOf(policy.ErrMissing, plugin.ErrNotECR, plugin.ErrRelease)(err)
+		return errors.As(err, &y) || anyOf(policy.ErrMissing, plugin.ErrNotECR, plugin.ErrInvalidImage, plugin.ErrRelease)(err)
 	}},
 	{4, "the kustomization does not build", anyOf(build.ErrNoKustomization, build.ErrOutside, build.ErrRemote, build.ErrTooLarge, build.ErrBuild)},
 	{5, "the commit history can not be read", anyOf(resolve.ErrNoHistory, history.ErrNoRepository, history.ErrUnsupported,

@@ -1,8 +1,10 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +20,8 @@ const (
 	pageSize = 1000 // of DescribeImages, ECR's maximum
 	// MaxBatch is how many images one BatchGetImage or DescribeImages may name.
 	MaxBatch = 100
+	// maxStalled is how often in a row a listing may make no progress.
+	maxStalled = 5
 )
 
 // Clock is the earliest time that ECR's own clock showed in the answers to a
@@ -58,12 +62,15 @@ func SeeClock(ctx context.Context, t time.Time) {
 	}
 }
 
-// seeClock notes ECR's own time, or, when an answer had none, when it was asked.
-func seeClock(ctx context.Context, asked time.Time, metadata middleware.Metadata) {
-	if t, ok := awsmiddleware.GetServerTime(metadata); ok && !t.IsZero() {
-		asked = t
+// askedAt is a time by ECR's own clock at which an attempt had not been answered
+// yet: what was pushed by then is in the answer. The Date of the answer is later
+// by at most as long as the attempt took. Without a Date it is our own clock's.
+func askedAt(began time.Time, metadata middleware.Metadata) time.Time {
+	date, ok := awsmiddleware.GetServerTime(metadata)
+	if !ok || date.IsZero() {
+		return began
 	}
-	SeeClock(ctx, asked)
+	return date.Add(-time.Since(began))
 }
 
 // Find asks which of at most [MaxBatch] tags exist, in one BatchGetImage. Tags
@@ -84,16 +91,22 @@ func (c *Client) Find(ctx context.Context, repo Repository, tags []string) (map[
 		answered := make(map[string]bool, len(open))
 		for _, image := range out.Images {
 			m := manifestOf(image)
-			if image.ImageId == nil || m.Digest == "" || !slices.Contains(open, aws.ToString(image.ImageId.ImageTag)) {
-				return nil, unusable("BatchGetImage", repo, "an image without the tag that was asked for, or without a digest")
+			tag := tagOf(image.ImageId)
+			if !slices.Contains(open, tag) || !digestRE.MatchString(m.Digest) {
+				return nil, unusable("BatchGetImage", repo, "an image without the tag that was asked for, or without a valid digest")
 			}
-			found[*image.ImageId.ImageTag] = m
-			answered[*image.ImageId.ImageTag] = true
+			if before, ok := found[tag]; ok && before.Digest != m.Digest {
+				return nil, unusable("BatchGetImage", repo, fmt.Sprintf("tag %s has two digests, %s and %s", tag, before.Digest, m.Digest))
+			}
+			found[tag] = m
+			answered[tag] = true
 		}
 		for _, f := range out.Failures {
-			if f.ImageId != nil {
-				answered[aws.ToString(f.ImageId.ImageTag)] = true
+			tag := tagOf(f.ImageId)
+			if f.FailureCode == types.ImageFailureCodeImageInaccessible && slices.Contains(open, tag) {
+				found[tag] = inaccessible(f)
 			}
+			answered[tag] = true
 		}
 		// Two tags of one manifest may be answered as one: ask for the other alone.
 		rest := slices.DeleteFunc(slices.Clone(open), func(tag string) bool { return answered[tag] })
@@ -104,6 +117,8 @@ func (c *Client) Find(ctx context.Context, repo Repository, tags []string) (map[
 	}
 	return found, nil
 }
+
+var digestRE = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 func unusable(op string, repo Repository, detail string) error {
 	return &Error{Op: op, Repository: repo, Kind: ErrResponse, Detail: detail}
@@ -119,8 +134,35 @@ func (c *Client) Manifest(ctx context.Context, repo Repository, digest string) (
 		if m := manifestOf(image); m.Digest == digest {
 			return m, nil
 		}
+		return Manifest{}, unusable("BatchGetImage", repo, "another image than "+digest)
+	}
+	for _, f := range out.Failures {
+		if f.FailureCode == types.ImageFailureCodeImageInaccessible {
+			m := inaccessible(f)
+			m.Digest = digest
+			return m, nil
+		}
+	}
+	if len(out.Failures) == 0 {
+		return Manifest{}, unusable("BatchGetImage", repo, "nothing is said about "+digest+", neither found nor failed")
 	}
 	return Manifest{}, &Error{Op: "BatchGetImage", Repository: repo, Kind: ErrImageNotFound, Detail: digest}
+}
+
+func tagOf(id *types.ImageIdentifier) string {
+	if id == nil {
+		return ""
+	}
+	return aws.ToString(id.ImageTag)
+}
+
+// inaccessible is an image that exists and can not be pulled: ECR has archived it.
+func inaccessible(f types.ImageFailure) Manifest {
+	m := Manifest{Inaccessible: cmp.Or(clean(aws.ToString(f.FailureReason), nil), "archived")}
+	if f.ImageId != nil {
+		m.Digest = aws.ToString(f.ImageId.ImageDigest)
+	}
+	return m
 }
 
 func manifestOf(image types.Image) Manifest {
@@ -135,8 +177,7 @@ func (c *Client) batchGet(ctx context.Context, repo Repository, ids []types.Imag
 	if len(ids) == 0 || len(ids) > MaxBatch {
 		return nil, fmt.Errorf("BatchGetImage takes 1 to %d images, not %d", MaxBatch, len(ids))
 	}
-	asked := time.Now()
-	out, err := do(ctx, c, "BatchGetImage", repo, func(ctx context.Context, api *ecr.Client) (*ecr.BatchGetImageOutput, error) {
+	out, err := do(ctx, c, "BatchGetImage", repo, 0, func(ctx context.Context, api *ecr.Client) (*ecr.BatchGetImageOutput, error) {
 		return api.BatchGetImage(ctx, &ecr.BatchGetImageInput{
 			RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name),
 			ImageIds: ids, AcceptedMediaTypes: acceptedMediaTypes,
@@ -146,17 +187,31 @@ func (c *Client) batchGet(ctx context.Context, repo Repository, ids []types.Imag
 		return nil, err
 	}
 	for _, f := range out.Failures {
-		if f.FailureCode == types.ImageFailureCodeImageNotFound {
-			continue
+		if err := c.perImage(repo, f); err != nil {
+			return nil, err
 		}
-		which := "an image"
-		if f.ImageId != nil {
-			which = aws.ToString(f.ImageId.ImageTag) + aws.ToString(f.ImageId.ImageDigest)
-		}
-		return nil, unusable("BatchGetImage", repo, clean(fmt.Sprintf("%s failed with %s: %s", which, f.FailureCode, aws.ToString(f.FailureReason)), nil))
 	}
-	seeClock(ctx, asked, out.ResultMetadata)
 	return out, nil
+}
+
+// perImage gives the error of one image's failure, nil for one that tells all
+// that is to be known of it.
+func (c *Client) perImage(repo Repository, f types.ImageFailure) error {
+	e := &Error{Op: "BatchGetImage", Repository: repo, Kind: ErrResponse}
+	switch f.FailureCode {
+	case types.ImageFailureCodeImageNotFound, types.ImageFailureCodeImageInaccessible:
+		return nil
+	case types.ImageFailureCodeKmsError, types.ImageFailureCodeUpstreamAccessDenied:
+		e.Kind = ErrDenied
+	case types.ImageFailureCodeUpstreamTooManyRequests, types.ImageFailureCodeUpstreamUnavailable:
+		e.Kind = ErrUnavailable
+	}
+	which := "an image"
+	if f.ImageId != nil {
+		which = cmp.Or(aws.ToString(f.ImageId.ImageTag), aws.ToString(f.ImageId.ImageDigest))
+	}
+	e.Detail = clean(fmt.Sprintf("%s failed with %s: %s", which, f.FailureCode, aws.ToString(f.FailureReason)), c.hide)
+	return e
 }
 
 // Describe gives the images with these digests (at most [MaxBatch]), in one
@@ -200,6 +255,10 @@ func (c *Client) DescribeTag(ctx context.Context, repo Repository, tag string) (
 	if err != nil {
 		return Image{}, err
 	}
+	if len(found) == 0 {
+		// ECR shows active images only, unless asked for others.
+		return Image{}, &Error{Op: "DescribeImages", Repository: repo, Kind: ErrImageNotFound, Detail: fmt.Sprintf("no active image has tag %q", tag)}
+	}
 	if len(found) != 1 || !slices.Contains(found[0].Tags, tag) {
 		return Image{}, unusable("DescribeImages", repo, fmt.Sprintf("asked for tag %q, answered %d images, want the one with that tag", tag, len(found)))
 	}
@@ -218,16 +277,14 @@ func (c *Client) List(ctx context.Context, repo Repository, each func([]Image) e
 
 func (c *Client) describe(ctx context.Context, repo Repository, in *ecr.DescribeImagesInput, each func([]Image) error) error {
 	in.RegistryId, in.RepositoryName = aws.String(repo.Account), aws.String(repo.Name)
-	seen := map[string]bool{}
-	for {
-		asked := time.Now()
-		out, err := do(ctx, c, "DescribeImages", repo, func(ctx context.Context, api *ecr.Client) (*ecr.DescribeImagesOutput, error) {
+	seen, stalled := map[string]bool{}, 0
+	for number := 1; ; number++ {
+		out, err := do(ctx, c, "DescribeImages", repo, number, func(ctx context.Context, api *ecr.Client) (*ecr.DescribeImagesOutput, error) {
 			return api.DescribeImages(ctx, in)
 		})
 		if err != nil {
 			return err
 		}
-		seeClock(ctx, asked, out.ResultMetadata)
 		page := make([]Image, len(out.ImageDetails))
 		for i, d := range out.ImageDetails {
 			if page[i], err = imageOf(repo, d); err != nil {
@@ -241,10 +298,14 @@ func (c *Client) describe(ctx context.Context, repo Repository, in *ecr.Describe
 		if token == "" {
 			return nil
 		}
-		if seen[token] {
+		switch {
+		case !seen[token]:
+			seen[token], stalled = true, 0
+		case len(page) == 0 && token == aws.ToString(in.NextToken) && stalled < maxStalled:
+			stalled++ // an empty page that says to ask again
+		default:
 			return unusable("DescribeImages", repo, "the same page was offered twice")
 		}
-		seen[token] = true
 		in.NextToken = aws.String(token)
 	}
 }
@@ -255,8 +316,8 @@ func imageOf(repo Repository, d types.ImageDetail) (Image, error) {
 		MediaType: aws.ToString(d.ImageManifestMediaType), ArtifactType: aws.ToString(d.ArtifactMediaType),
 		Subject: aws.ToString(d.SubjectManifestDigest), Status: string(d.ImageStatus),
 	}
-	if i.Digest == "" || d.ImagePushedAt == nil {
-		return Image{}, unusable("DescribeImages", repo, "an image without a digest or a push time")
+	if !digestRE.MatchString(i.Digest) || d.ImagePushedAt == nil {
+		return Image{}, unusable("DescribeImages", repo, "an image without a valid digest or a push time")
 	}
 	i.PushedAt = d.ImagePushedAt.UTC()
 	return i, nil

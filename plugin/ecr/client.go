@@ -30,12 +30,9 @@ type Options struct {
 }
 
 const (
-	// DefaultConcurrency lets 200 repositories be asked in two rounds and stays far
+	// DefaultConcurrency lets 200 repositories be asked at once and stays far
 	// below the 2,000 BatchGetImage calls a second of ECR's default quota.
-	DefaultConcurrency = 128
-	// maxResponse bounds one answer, in bytes: 100 manifests of a call's maximum
-	// are far below it.
-	maxResponse = 64 << 20
+	DefaultConcurrency = 256
 )
 
 // tuning is what tests make shorter.
@@ -49,11 +46,18 @@ type tuning struct {
 	minBackoff, maxBackoff time.Duration
 	// assume ends the assuming of a role that goes on after its callers gave up.
 	assume time.Duration
+	// answer bounds one answer, in bytes: 100 manifests are far below it.
+	answer int64
 	// load replaces parts of what the environment says.
 	load []func(*config.LoadOptions) error
 }
 
-var ordinary = tuning{attempt: 15 * time.Second, minBackoff: 200 * time.Millisecond, maxBackoff: 5 * time.Second, assume: time.Minute}
+var ordinary = tuning{
+	attempt:    15 * time.Second,
+	minBackoff: 200 * time.Millisecond, maxBackoff: 5 * time.Second,
+	assume: time.Minute,
+	answer: 64 << 20,
+}
 
 // Client calls ECR in any number of regions and accounts. Make it with [New].
 // Safe for concurrent use.
@@ -106,7 +110,7 @@ func newClient(ctx context.Context, o Options, t tuning) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load AWS configuration: %w: %s", ErrCredentials, clean(err.Error(), hide))
 	}
-	cfg.HTTPClient = boundedClient{cfg.HTTPClient}
+	cfg.HTTPClient = boundedClient{cfg.HTTPClient, t.answer}
 	cfg.Retryer = func() aws.Retryer { return newRetryer(t) }
 	own := &identity{provider: cfg.Credentials, hide: hide}
 	cfg.Credentials = own
@@ -209,19 +213,22 @@ func Interrupted(err error) []string {
 }
 
 // boundedClient refuses to read an answer without end.
-type boundedClient struct{ aws.HTTPClient }
+type boundedClient struct {
+	aws.HTTPClient
+	most int64 // bytes of one answer
+}
 
 func (b boundedClient) Do(r *http.Request) (*http.Response, error) {
 	resp, err := b.HTTPClient.Do(r)
 	if err != nil {
 		return resp, err
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponse}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: b.most}
 	return resp, nil
 }
 
 // errTooLarge is not worth another attempt, which would be as long.
-var errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxResponse>>20)
+var errTooLarge = errors.New("the answer is too large to be ECR's")
 
 type boundedBody struct {
 	io.ReadCloser
@@ -237,5 +244,14 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
+	if err != nil && err != io.EOF { //nolint:errorlint // as readers return it
+		err = &brokenBody{err}
+	}
 	return n, err
 }
+
+// brokenBody tells an answer that was cut off from a whole one that makes no
+// sense: the SDK reports both alike.
+type brokenBody struct{ error }
+
+func (b *brokenBody) Unwrap() error { return b.error }

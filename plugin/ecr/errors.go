@@ -1,13 +1,15 @@
 package ecr
 
 import (
-	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 var (
@@ -60,102 +62,174 @@ func (e *Error) Error() string {
 // Unwrap makes errors.Is match the sentinel.
 func (e *Error) Unwrap() error { return e.Kind }
 
-// failure classifies what the SDK returned from a call. secrets are cut out of
-// the text: a registry that echoes the request must not put a session token
-// into Argo CD's user interface.
-func failure(op string, repo Repository, err error, attempts int, secrets []string) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		// The caller knows why its context ended; Pending knows what was under way.
-		return err
-	}
+// failure classifies what the SDK returned from a call. Credentials are cut out
+// of the text.
+func failure(op string, repo Repository, err error, attempts int, hide *redactor) error {
 	e := &Error{Op: op, Repository: repo, Attempts: attempts}
 	var (
+		creds *credentialsError
 		api   smithy.APIError
 		deser *smithy.DeserializationError
 		rnf   *types.RepositoryNotFoundException
 		inf   *types.ImageNotFoundException
+		cert  *tls.CertificateVerificationError
+		dns   *net.DNSError
 	)
 	switch {
+	case errors.As(err, &creds):
+		e.classifyCredentials(creds, hide)
 	case errors.As(err, &rnf):
 		e.Kind = ErrRepositoryNotFound
 		e.Detail = fmt.Sprintf("registry %s in %s has no repository %s", repo.Account, repo.Region, repo.Name)
 		e.Hint = "create it or correct the image's name in the manifests"
 	case errors.As(err, &inf):
-		e.Kind, e.Detail = ErrImageNotFound, clean(inf.ErrorMessage(), secrets)
+		e.Kind, e.Detail = ErrImageNotFound, clean(inf.ErrorMessage(), hide)
 	case errors.As(err, &api):
-		e.classifyCode(api, secrets)
-	case errors.As(err, &deser):
-		e.Kind, e.Detail = ErrResponse, clean(deser.Error(), secrets)
-		e.Hint = "check that AWS_ENDPOINT_URL_ECR and proxies lead to ECR"
-	case isCredentialFailure(err):
-		e.Kind, e.Detail = ErrCredentials, "none could be obtained: "+clean(rootMessage(err), secrets)
-		e.Hint = "give the process credentials: IRSA, EKS Pod Identity, AWS_PROFILE or AWS_ACCESS_KEY_ID"
+		e.classifyCode(api, hide)
+	case errors.As(err, &deser), errors.Is(err, errTooLarge):
+		e.Kind, e.Detail = ErrResponse, clean(rootMessage(err), hide)
+		e.Hint = checkEndpoint
+	case errors.As(err, &cert):
+		e.Kind, e.Detail = ErrUnavailable, clean(rootMessage(err), hide)
+		e.Hint = "if a proxy re-signs connections, name its certificates in AWS_CA_BUNDLE"
+	case errors.As(err, &dns):
+		e.Kind, e.Detail = ErrUnavailable, clean(rootMessage(err), hide)
+		e.Hint = fmt.Sprintf("check that region %s has such an endpoint, and that DNS works here", repo.Region)
 	default:
-		e.Kind, e.Detail = ErrUnavailable, clean(rootMessage(err), secrets)
+		e.Kind, e.Detail = ErrUnavailable, clean(rootMessage(err), hide)
 	}
 	return e
 }
 
-func (e *Error) classifyCode(api smithy.APIError, secrets []string) {
-	code, message := api.ErrorCode(), clean(api.ErrorMessage(), secrets)
-	switch code {
-	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
-		e.Kind = ErrDenied
-		e.Detail = message
+const (
+	checkEndpoint = "check that AWS_ENDPOINT_URL_ECR and proxies lead to ECR"
+	renew         = "renew them; credentials from IRSA or EKS Pod Identity renew themselves"
+)
+
+func (e *Error) classifyCode(api smithy.APIError, hide *redactor) {
+	code := api.ErrorCode()
+	switch {
+	case isDenied(code):
+		e.Kind, e.Detail = ErrDenied, clean(api.ErrorMessage(), hide)
 		e.Hint = "allow the role ecr:BatchGetImage and ecr:DescribeImages on this repository (and, across accounts, in the repository's policy)"
-	case "ExpiredTokenException", "ExpiredToken", "RequestExpired":
-		e.Kind, e.Detail = ErrCredentials, "expired: "+code
-		e.Hint = "renew them; credentials from IRSA or EKS Pod Identity renew themselves"
-	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
-		"IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
-		"NotAuthorized", "InvalidAccessKeyId":
-		// The text of these errors can hold the canonical request, token included.
+	case isExpired(code):
+		e.Kind, e.Detail, e.Hint = ErrCredentials, "expired: "+code, renew
+	case isRejected(code):
 		e.Kind, e.Detail = ErrCredentials, "not accepted: "+code
-		e.Hint = "check which credentials the process has and that its clock is right"
-	case "InvalidParameterException", "ValidationException":
-		e.Kind, e.Detail = ErrResponse, code+": "+message
+		e.Hint = fmt.Sprintf("check which credentials the process has, that its clock is right, and that region %s is enabled for the account", e.Repository.Region)
+	case code == "InvalidParameterException" || code == "ValidationException":
+		e.Kind, e.Detail = ErrResponse, apiText(api, hide)
+	case code == "UnknownOperationException" || code == unknownCode:
+		e.Kind, e.Detail, e.Hint = ErrResponse, apiText(api, hide), checkEndpoint
 	default:
-		e.Kind, e.Detail = ErrUnavailable, code
-		if message != "" {
-			e.Detail += ": " + message
+		e.Kind, e.Detail = ErrUnavailable, apiText(api, hide)
+	}
+}
+
+// classifyCredentials reports credentials that could not be had. Whatever STS
+// said, it is not about the repository.
+func (e *Error) classifyCredentials(c *credentialsError, hide *redactor) {
+	e.Kind, e.Attempts = ErrCredentials, 0
+	why := clean(operation(c.err)+rootMessage(c.err), hide)
+	var (
+		own  *credentialsError // of the process, which are needed to assume a role
+		api  smithy.APIError
+		code string
+	)
+	switch {
+	case errors.As(c.err, &own):
+		why = "the process has no credentials of its own: " + clean(rootMessage(own.err), hide)
+	case errors.As(c.err, &api):
+		code = api.ErrorCode()
+		why = operation(c.err) + apiText(api, hide)
+	}
+	const give = "give the process credentials: IRSA, EKS Pod Identity, AWS_PROFILE or AWS_ACCESS_KEY_ID"
+	switch {
+	case c.role.ARN == "":
+		e.Detail, e.Hint = "none could be obtained: "+why, give
+		if isExpired(code) {
+			e.Hint = renew
+		} else if strings.Contains(why, "AssumeRoleWithWebIdentity") {
+			e.Hint = "check the role that the ServiceAccount names: that it exists, and that its trust policy lets this ServiceAccount in"
+		}
+	default:
+		e.Detail = fmt.Sprintf("role %s could not be assumed: %s", c.role.ARN, why)
+		switch {
+		case own != nil:
+			e.Hint = give
+		case isExpired(code):
+			e.Hint = renew
+		case isRejected(code):
+			e.Hint = "check which credentials the process has, and that its clock is right"
+		case code != "":
+			e.Hint = "check the ARN and the external ID, and that the role's trust policy and the caller's own policy allow sts:AssumeRole"
 		}
 	}
 }
 
-// isCredentialFailure tells a failed retrieval of credentials from a failed
-// call. The SDK has no type for it; both texts are its own since 2021.
-func isCredentialFailure(err error) bool {
-	s := err.Error()
-	return strings.Contains(s, "failed to refresh cached credentials") ||
-		strings.Contains(s, "failed to sign request") ||
-		strings.Contains(s, "get identity:") ||
-		strings.Contains(s, "get credentials:") ||
-		strings.Contains(s, "failed to retrieve credentials")
+func isDenied(code string) bool {
+	switch code {
+	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
+		return true
+	}
+	return false
+}
+
+func isExpired(code string) bool {
+	switch code {
+	case "ExpiredTokenException", "ExpiredToken", "RequestExpired":
+		return true
+	}
+	return false
+}
+
+// isRejected is true when AWS does not accept who is asking. The text of such an
+// error can hold the request as it was signed, token included.
+func isRejected(code string) bool {
+	switch code {
+	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
+		"IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+		"NotAuthorized", "InvalidAccessKeyId":
+		return true
+	}
+	return false
+}
+
+// unknownCode is what the SDK makes of an error without a code.
+const unknownCode = "UnknownError"
+
+// apiText is the code of an error and what AWS said to it.
+func apiText(api smithy.APIError, hide *redactor) string {
+	code, message := api.ErrorCode(), api.ErrorMessage()
+	if message == "" || message == code || isRejected(code) || isExpired(code) {
+		return clean(code, hide)
+	}
+	return clean(code+": "+message, hide)
+}
+
+// operation names the call to AWS that err comes from, for example
+// "AssumeRoleWithWebIdentity: ", or "".
+func operation(err error) string {
+	name := ""
+	for op := (*smithy.OperationError)(nil); errors.As(err, &op); err = op.Err {
+		name = op.OperationName + ": "
+	}
+	return name
 }
 
 // rootMessage drops the SDK's own preamble ("operation error ECR: …, exceeded
-// maximum number of attempts, …"), which repeats what Error already says.
+// maximum number of attempts, …, https response error StatusCode: 0, …"), which
+// repeats what Error already says or says nothing.
 func rootMessage(err error) string {
-	var op *smithy.OperationError
+	var (
+		op   *smithy.OperationError
+		send *smithyhttp.RequestSendError
+	)
+	if errors.As(err, &send) {
+		return send.Err.Error()
+	}
 	if errors.As(err, &op) {
 		err = op.Err
 	}
 	return err.Error()
-}
-
-const maxDetail = 300
-
-// clean makes text from the other side fit for one line of a terminal or of
-// Argo CD's user interface: no control characters, no secrets, bounded.
-func clean(s string, secrets []string) string {
-	for _, secret := range secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "[secret]")
-		}
-	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == ' ' }), " ")
-	if r := []rune(s); len(r) > maxDetail {
-		s = string(r[:maxDetail]) + "…"
-	}
-	return s
 }

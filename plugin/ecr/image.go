@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -34,6 +35,9 @@ type Manifest struct {
 	Digest    string
 	MediaType string
 	Body      string
+	// Inaccessible is why ECR does not hand the manifest out, for example because
+	// the image is archived. Body is empty then, and Digest may be.
+	Inaccessible string
 }
 
 // Media types of container images, from the OCI and Docker specifications.
@@ -75,9 +79,9 @@ func (i Image) NotImage() string {
 	case i.ArtifactType != "" && !isConfig(i.ArtifactType):
 		return describe(i.ArtifactType)
 	case i.MediaType != "" && !isManifest(i.MediaType):
-		return "has media type " + i.MediaType
+		return "has media type " + clean(i.MediaType, nil)
 	case i.Status != "" && i.Status != "ACTIVE":
-		return "is " + strings.ToLower(i.Status) + ", not active"
+		return "is " + clean(strings.ToLower(i.Status), nil) + ", not active"
 	}
 	return ""
 }
@@ -93,10 +97,14 @@ func (i Image) Conclusive() bool {
 // nothing speaks against it. A manifest that is not JSON is judged by its media
 // type alone.
 func (m Manifest) NotImage() string {
+	if m.Inaccessible != "" {
+		return "can not be pulled: " + m.Inaccessible
+	}
 	if m.MediaType != "" && !isManifest(m.MediaType) {
-		return "has media type " + m.MediaType
+		return "has media type " + clean(m.MediaType, nil)
 	}
 	var doc struct {
+		MediaType    string      `json:"mediaType"`
 		ArtifactType string      `json:"artifactType"`
 		Config       *descriptor `json:"config"`
 		Layers       []descriptor
@@ -115,7 +123,7 @@ func (m Manifest) NotImage() string {
 		return describe(doc.Config.MediaType)
 	case len(doc.Layers) > 0 && !anyLayer(doc.Layers):
 		return describe(doc.Layers[0].MediaType)
-	case len(doc.Manifests) > 0:
+	case len(doc.Manifests) > 0 || isIndex(cmp.Or(m.MediaType, doc.MediaType)):
 		return notImageIndex(doc.Manifests)
 	}
 	return ""
@@ -132,7 +140,7 @@ type descriptor struct {
 // an index, lists layers and its configuration instead; a referrers index lists
 // signatures only.
 func notImageIndex(children []descriptor) string {
-	why := ""
+	why := "it lists nothing"
 	for _, c := range children {
 		switch {
 		case c.MediaType == mediaBuildCache:

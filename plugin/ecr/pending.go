@@ -7,18 +7,36 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/smithy-go/middleware"
 )
 
 // call is one API call under way, over all its attempts.
 type call struct {
-	op       string
-	repo     Repository
+	op   string
+	on   string // the repository's name, or the role's ARN
+	page int    // 0 for a call that has no pages
+
 	mu       sync.Mutex
 	attempts int
-	garbage  int    // attempts that were answered with something else than ECR's protocol
-	last     string // what the last failed attempt said
+	garbage  int       // attempts that were answered with something else than ECR's protocol
+	last     string    // what the last failed attempt said
+	waits    *identity // whose credentials the call waits for
+}
+
+// count is how many attempts there were.
+func (c *call) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.attempts
+}
+
+// wait notes that the call waits for credentials, nil that it has them.
+func (c *call) wait(i *identity) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = i
 }
 
 // Pending remembers the calls under way, so that whoever sets the deadline can
@@ -28,8 +46,8 @@ type Pending struct {
 	calls map[*call]struct{}
 }
 
-func (p *Pending) start(op string, repo Repository) *call {
-	c := &call{op: op, repo: repo}
+func (p *Pending) start(op, on string, page int) *call {
+	c := &call{op: op, on: on, page: page}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls == nil {
@@ -56,7 +74,7 @@ func (p *Pending) String() string {
 	}
 	p.mu.Unlock()
 	slices.SortFunc(calls, func(a, b *call) int {
-		return cmp.Or(cmp.Compare(a.repo.String(), b.repo.String()), cmp.Compare(a.op, b.op))
+		return cmp.Or(cmp.Compare(a.on, b.on), cmp.Compare(a.op, b.op))
 	})
 	const most = 5
 	var parts []string
@@ -71,45 +89,66 @@ func (p *Pending) String() string {
 }
 
 func (c *call) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.op + " on " + c.repo.Name
-	switch {
-	case c.last != "":
-		s += fmt.Sprintf(" (%d attempts, last: %s)", c.attempts, c.last)
-	case c.attempts > 1:
-		s += fmt.Sprintf(" (%d attempts)", c.attempts)
+	s := c.op + " on " + c.on
+	if details := c.details(); len(details) > 0 {
+		s += " (" + strings.Join(details, ", ") + ")"
 	}
 	return s
+}
+
+// details says how far the call has come.
+func (c *call) details() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var d []string
+	if c.page > 1 {
+		d = append(d, fmt.Sprintf("page %d", c.page))
+	}
+	if c.attempts > 1 {
+		d = append(d, fmt.Sprintf("%d attempts", c.attempts))
+	}
+	if c.last != "" {
+		d = append(d, "last: "+c.last)
+	}
+	if c.waits != nil {
+		d = append(d, "waiting for "+c.waits.String())
+	}
+	return d
 }
 
 type callKey struct{}
 
 // observe sits inside the retry loop, the only place that sees each attempt:
 // when the deadline ends the loop, the SDK forgets what the attempts said.
-func observe(stack *middleware.Stack) error {
-	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("ObserveAttempt",
-		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			c, _ := ctx.Value(callKey{}).(*call)
-			if c == nil {
-				return next.HandleFinalize(ctx, in)
-			}
-			c.mu.Lock()
-			c.attempts++
-			c.mu.Unlock()
-			out, metadata, err := next.HandleFinalize(ctx, in)
-			if err == nil {
-				err = hollow(out.Result)
-			}
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			switch {
-			case err == nil:
-				c.last = ""
-			case ctx.Err() == nil:
-				c.last = attemptText(err)
-				err = judge(err, &c.garbage)
-			}
-			return out, metadata, err
-		}), "Retry", middleware.After)
+func observe(hide *redactor) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("ObserveAttempt",
+			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+				c, _ := ctx.Value(callKey{}).(*call)
+				if c == nil {
+					return next.HandleFinalize(ctx, in)
+				}
+				c.mu.Lock()
+				c.attempts++
+				c.mu.Unlock()
+				began := time.Now()
+				out, metadata, err := next.HandleFinalize(ctx, in)
+				if err == nil {
+					err = hollow(out.Result)
+				}
+				if err == nil {
+					SeeClock(ctx, askedAt(began, metadata))
+				}
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				switch {
+				case err == nil:
+					c.last = ""
+				case ctx.Err() == nil:
+					c.last = attemptText(err, hide)
+					err = judge(err, &c.garbage)
+				}
+				return out, metadata, err
+			}), "Retry", middleware.After)
+	}
 }

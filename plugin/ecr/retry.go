@@ -1,9 +1,10 @@
 package ecr
 
 import (
+	"crypto/tls"
 	"errors"
-	"io"
-	"strings"
+	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -12,22 +13,27 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-const (
-	maxBackoff = 5 * time.Second
-	// maxGarbage is how often an answer that is not ECR's protocol is asked for
-	// again: a proxy in trouble recovers, a wrong endpoint does not.
-	maxGarbage = 4
-)
+// maxGarbage is how often an answer that is not ECR's protocol is asked for
+// again: a proxy in trouble recovers, a wrong endpoint does not.
+const maxGarbage = 4
 
 // newRetryer is the only retry layer between a render and ECR. Attempts have no
 // count and no token bucket: throttling and failures are retried for as long as
 // the caller's deadline allows, with full jitter.
-func newRetryer() *retry.Standard {
+func newRetryer(t tuning) *retry.Standard {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 1 << 20
-		o.MaxBackoff = maxBackoff
+		// The SDK's own backoff has no jitter once it has reached its maximum.
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			most := t.maxBackoff
+			if doublings := attempt - 1; doublings < 16 {
+				most = min(most, t.minBackoff<<doublings)
+			}
+			return rand.N(most) + 1, nil
+		})
+		o.MaxBackoff = t.maxBackoff
 		o.RateLimiter = ratelimit.None
-		codes := map[int]struct{}{429: {}}
+		codes := map[int]struct{}{http.StatusTooManyRequests: {}}
 		for code := range retry.DefaultRetryableHTTPStatusCodes {
 			codes[code] = struct{}{}
 		}
@@ -48,15 +54,32 @@ type judged struct {
 func (j *judged) RetryableError() bool { return j.again }
 func (j *judged) Unwrap() error        { return j.error }
 
-// judge overrides the SDK where it gives up too early: an answer cut short is
-// like a cut connection, and garbage is worth a few more attempts. All calls
+// judge overrides the SDK where it gives up too early or too late. All calls
 // here only read.
 func judge(err error, garbage *int) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "unexpected EOF") {
+	var (
+		creds   *credentialsError
+		answer  interface{ HTTPStatusCode() int }
+		timeout interface{ Timeout() bool }
+		broken  *brokenBody
+		deser   *smithy.DeserializationError
+		api     smithy.APIError
+		cert    *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.As(err, &creds):
+		return err // says itself that it is final, whatever STS said
+	case errors.Is(err, errTooLarge), errors.As(err, &cert):
+		return &judged{err, false}
+	case errors.As(err, &answer) && (answer.HTTPStatusCode() >= 500 || answer.HTTPStatusCode() == http.StatusTooManyRequests):
+		// Also with a body that is a load balancer's page.
 		return &judged{err, true}
-	}
-	var d *smithy.DeserializationError
-	if errors.As(err, &d) {
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.As(err, &broken):
+		// An answer cut short is like a cut connection.
+		return &judged{err, true}
+	case errors.As(err, &api):
+		return err
+	case errors.As(err, &deser):
 		*garbage++
 		return &judged{err, *garbage < maxGarbage}
 	}
@@ -83,14 +106,10 @@ func hollow(result any) error {
 }
 
 // attemptText is the short form of a failed attempt for the pending list.
-func attemptText(err error) string {
+func attemptText(err error, hide *redactor) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		text := api.ErrorCode()
-		if m := api.ErrorMessage(); m != "" && !strings.Contains(strings.ToLower(text), "token") && !strings.Contains(text, "Signature") {
-			text += ": " + m
-		}
-		return clean(text, nil)
+		return apiText(api, hide)
 	}
-	return clean(rootMessage(err), nil)
+	return clean(rootMessage(err), hide)
 }

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -19,6 +20,12 @@ type Role struct {
 	// ExternalID that the role's trust policy asks for. Optional.
 	ExternalID string
 }
+
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+var (
+	accountRE = regexp.MustCompile(`^\d{12}$`)
+	roleRE    = regexp.MustCompile(`^role/(?:[!-~]+/)?[\w+=,.@-]{1,64}$`)
+)
 
 // ParseRole reads HOST-GLOB=ROLE-ARN, optionally followed by
 // ",external-id=ID", the form of the --assume-role flag.
@@ -40,7 +47,7 @@ func ParseRole(s string) (Role, error) {
 		return Role{}, fmt.Errorf("role %q: %q is not a valid glob", s, host)
 	}
 	a, err := arn.Parse(roleARN)
-	if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
+	if err != nil || a.Service != "iam" || !accountRE.MatchString(a.AccountID) || !roleRE.MatchString(a.Resource) {
 		return Role{}, fmt.Errorf("role %q: %q is not the ARN of an IAM role (arn:aws:iam::<account>:role/<name>)", s, roleARN)
 	}
 	return r, nil

@@ -1,9 +1,10 @@
 package images
 
 import (
-	"fmt"
+	"errors"
+	"slices"
+	"strings"
 
-	"sigs.k8s.io/kustomize/api/filters/fsslice"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
@@ -15,42 +16,36 @@ type Use struct {
 	Reference
 	// Object that holds it, for example "Deployment nova/auth-service".
 	Object string
-	// Part of the object: the container's or volume's name, or "" in a field that
-	// a configuration names.
+	// Part of the object: the container's name, or "" elsewhere.
 	Part string
+	// Invalid says why the field holds no image that could be pinned, for example
+	// the placeholder of another tool. Then Name is what stands where the name
+	// would. Such a field is an error only under a policy that matches it:
+	// kustomize leaves it as it is, and so do manifests that others fill in.
+	Invalid error
 
 	resource *resource.Resource
 	node     *yaml.Node
 }
 
-// volumeFields are kustomize's own field specs beyond the container lists.
-var volumeFields = types.FsSlice{
-	{Path: "spec/volumes[]/image/reference"},
-	{Path: "spec/template/spec/volumes[]/image/reference"},
-	{Path: "spec/jobTemplate/spec/template/spec/volumes[]/image/reference"},
-}
-
 // Find lists every use of an image in the objects of m, in their order. extra
-// are the image field specs of the kustomizations' configurations. A field that
-// does not hold an image reference is an error: nothing is left unlooked at.
-func Find(m resmap.ResMap, extra types.FsSlice) ([]Use, error) {
-	fields := append(append(types.FsSlice{}, volumeFields...), extra...)
+// are the image field specs of the kustomizations' configurations. Nothing is left
+// unlooked at: a field that holds something else is listed with the reason.
+func Find(m resmap.ResMap, extra types.FsSlice) []Use {
+	fields := slices.Concat(volumeFields, extra)
 	var uses []Use
 	for _, r := range m.Resources() {
 		if r.GetKind() == "CustomResourceDefinition" {
-			continue
+			continue // its schema may well have a property named containers
 		}
 		f := finder{resource: r, object: Object(r), seen: map[*yaml.Node]bool{}}
-		if err := f.walk(r.YNode()); err != nil {
-			return nil, err
-		}
-		set := func(n *yaml.RNode) error { return f.add(n.YNode(), "") }
-		if _, err := (fsslice.Filter{FsSlice: fields, SetValue: set}).Filter(&r.RNode); err != nil {
-			return nil, fmt.Errorf("find images in %s: %w", f.object, err)
+		f.walk(r.YNode())
+		for _, spec := range fields {
+			eachField(&r.RNode, spec, func(n *yaml.Node) { f.add(n, "") })
 		}
 		uses = append(uses, f.uses...)
 	}
-	return uses, nil
+	return uses
 }
 
 // Object names an object for people: kind, namespace and name.
@@ -68,58 +63,66 @@ type finder struct {
 	uses     []Use
 }
 
-func (f *finder) walk(n *yaml.Node) error {
-	switch n.Kind {
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key, value := n.Content[i].Value, n.Content[i+1]
-			if (key == "containers" || key == "initContainers") && value.Kind == yaml.SequenceNode {
-				if err := f.list(value); err != nil {
-					return err
+func (f *finder) walk(n *yaml.Node) {
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			key := n.Content[i-1].Value
+			if (key == "containers" || key == "initContainers") && child.Kind == yaml.SequenceNode {
+				for _, c := range child.Content {
+					if image := field(c, "image"); image != nil {
+						f.add(image, value(field(c, "name")))
+					}
 				}
 			}
-			if err := f.walk(value); err != nil {
-				return err
-			}
 		}
-	case yaml.SequenceNode:
-		for _, item := range n.Content {
-			if err := f.walk(item); err != nil {
-				return err
-			}
-		}
+		f.walk(child)
 	}
-	return nil
 }
 
-func (f *finder) list(containers *yaml.Node) error {
-	for _, c := range containers.Content {
-		if image := field(c, "image"); image != nil {
-			if err := f.add(image, value(field(c, "name"))); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (f *finder) add(n *yaml.Node, part string) error {
+func (f *finder) add(n *yaml.Node, part string) {
 	if n.Tag == yaml.NodeTagNull || f.seen[n] {
-		return nil
-	}
-	if n.Kind != yaml.ScalarNode {
-		return fmt.Errorf("find images in %s: an image field holds a list or a mapping, want name[:tag][@digest]", f.object)
-	}
-	if n.Value == "" {
-		return nil
+		return
 	}
 	f.seen[n] = true
-	ref, err := ParseReference(n.Value)
-	if err != nil {
-		return fmt.Errorf("find images in %s: %w", f.object, err)
+	use := Use{Object: f.object, Part: part, resource: f.resource, node: n}
+	if n.Kind != yaml.ScalarNode {
+		// Perhaps {repository: …, tag: …}, of a kind that only its operator knows.
+		for _, name := range leaves(n) {
+			use.Reference = Reference{Name: name}
+			use.Invalid = errors.New("the image is a list or a mapping, want name[:tag][@digest]")
+			f.uses = append(f.uses, use)
+		}
+		return
 	}
-	f.uses = append(f.uses, Use{Reference: ref, Object: f.object, Part: part, resource: f.resource, node: n})
-	return nil
+	if n.Value == "" {
+		return
+	}
+	if use.Reference, use.Invalid = ParseReference(n.Value); use.Invalid != nil {
+		r, _ := split(n.Value)
+		use.Reference = Reference{Name: r.Name}
+	}
+	f.uses = append(f.uses, use)
+}
+
+// leaves are the texts below n that may be an image's name with its registry.
+func leaves(n *yaml.Node) []string {
+	if n.Kind == yaml.ScalarNode {
+		if strings.Contains(n.Value, "/") {
+			r, _ := split(n.Value)
+			return []string{r.Name}
+		}
+		return nil
+	}
+	var names []string
+	for i, child := range n.Content {
+		if n.Kind != yaml.MappingNode || i%2 == 1 {
+			names = append(names, leaves(child)...)
+		}
+	}
+	return names
 }
 
 func field(n *yaml.Node, name string) *yaml.Node {
