@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -65,6 +64,3 @@ func (p Port) String() string {
 	}
 	return strconv.Itoa(int(p.Number))
 }
-
-// IntOrString is the port as Kubernetes' type.
-func (p Port) IntOrString() intstr.IntOrString { return intstr.Parse(p.String()) }

@@ -113,17 +113,6 @@ func (t *Tracker) limit(k kind) time.Duration {
 	}
 }
 
-// Next is how long it takes until a sign that is held now would count, or
-// fallback when that is sooner or nothing is held.
-func (t *Tracker) Next(at time.Time, fallback time.Duration) time.Duration {
-	next := fallback
-	for key, first := range t.since {
-		k, _, _ := strings.Cut(key, "/")
-		next = min(next, max(t.limit(kind(k))-at.Sub(first), time.Millisecond))
-	}
-	return next
-}
-
 // Signs lists what speaks against the rollout right now, whether it holds or not.
 func Signs(d *appsv1.Deployment, p rollout.Pods) []Sign {
 	var signs []Sign

@@ -60,14 +60,6 @@ type Result struct {
 	Looks int
 }
 
-// Subject is "service" or, for checks of the whole run, the check's name.
-func (r Result) Subject() string {
-	if r.Service != "" {
-		return r.Service
-	}
-	return string(r.Check)
-}
-
 // ClassOf is the class of the result: its own, else that of its check.
 func (r Result) ClassOf() Class {
 	switch {
