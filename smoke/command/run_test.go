@@ -72,7 +72,7 @@ func conf(services ...string) string {
 	b.WriteString(`apiVersion: staging.nova/v1alpha1
 kind: SmokeTest
 deadline: 20s
-defaults: {rolloutTimeout: 1s, probeTimeout: 600ms, requestTimeout: 300ms, interval: 50ms, doomAfter: 300ms, unschedulableAfter: 600ms}
+defaults: {rolloutTimeout: 2s, probeTimeout: 2500ms, requestTimeout: 1200ms, interval: 50ms, doomAfter: 300ms, unschedulableAfter: 600ms}
 services:
 `)
 	for _, s := range services {

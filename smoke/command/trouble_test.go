@@ -196,8 +196,8 @@ func TestTheDeadlineComesFirst(t *testing.T) {
 	t.Parallel()
 	hanging := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	s, _, id := world(t, 2, hanging)
-	c := strings.Replace(conf("auth-service"), "requestTimeout: 300ms", "requestTimeout: 30s", 1)
-	c = strings.Replace(c, "probeTimeout: 600ms", "probeTimeout: 30s", 1)
+	c := strings.Replace(conf("auth-service"), "requestTimeout: 1200ms", "requestTimeout: 30s", 1)
+	c = strings.Replace(c, "probeTimeout: 2500ms", "probeTimeout: 30s", 1)
 	begun := time.Now()
 	o := smoke(t, t.Context(), s, c, "--release", id, "--deadline", "1s")
 	if took := time.Since(begun); took > 1500*time.Millisecond {
@@ -257,7 +257,7 @@ func TestDoomedPodsEndTheWait(t *testing.T) {
 			s.Add(app)
 			s.SetLog(app.Pods[0].Name, "app", "starting\npassword=hunter2 token: abcdef\nAKIAIOSFODNN7EXAMPLE\nfatal: no database\n")
 			id := s.AddRelease(t, "auth-service")
-			c := strings.Replace(conf("auth-service"), "rolloutTimeout: 1s", "rolloutTimeout: 15s", 1)
+			c := strings.Replace(conf("auth-service"), "rolloutTimeout: 2s", "rolloutTimeout: 15s", 1)
 			begun := time.Now()
 			o := smoke(t, t.Context(), s, c, "--release", id)
 			r := o.find(t, "auth-service", "rollout")
@@ -288,7 +288,7 @@ func TestWatchesThatBreakAreTakenUpAgain(t *testing.T) {
 	id := s.AddRelease(t, "auth-service")
 	time.AfterFunc(200*time.Millisecond, s.CutWatches)
 	time.AfterFunc(300*time.Millisecond, func() { s.Put("deployments", good) })
-	c := strings.Replace(conf("auth-service"), "rolloutTimeout: 1s", "rolloutTimeout: 10s", 1)
+	c := strings.Replace(conf("auth-service"), "rolloutTimeout: 2s", "rolloutTimeout: 10s", 1)
 	o := smoke(t, t.Context(), s, c, "--release", id)
 	if o.code != 0 {
 		t.Errorf("exit code %d\n%s", o.code, o.err)
