@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/proerror77/nova-staging/internal/apitest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"smoke": main})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			s := apitest.New(t, "nova")
+			app := apitest.NewApp("auth-service", 2, 8080)
+			app.Serve(t, apitest.Good())
+			s.Add(app)
+			hanging := apitest.NewApp("slow-service", 1, 8080)
+			hanging.Deployment.Status.AvailableReplicas = 0
+			s.Add(hanging)
+			env.Setenv("RELEASE", s.AddRelease(t, "auth-service", "slow-service"))
+			env.Setenv("KUBECONFIG", s.Kubeconfig(t))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// exits CODE PROGRAM ARGS... runs a program and wants its exit code.
+			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+				err := ts.Exec(args[1], args[2:]...)
+				code := "0"
+				if err != nil {
+					code = strings.TrimPrefix(err.Error(), "exit status ")
+				}
+				if code != args[0] {
+					ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), code, args[0])
+				}
+			},
+			// term sends SIGTERM to the program in the background after 300 ms.
+			"term": func(ts *testscript.TestScript, _ bool, _ []string) {
+				time.Sleep(300 * time.Millisecond)
+				for _, c := range ts.BackgroundCmds() {
+					ts.Check(c.Process.Signal(syscall.SIGTERM))
+				}
+			},
+		},
+	})
+}
+
+// TestTheBinaryKnowsNothingOfAWS holds the program's whole import set to what
+// it may have: smoke compares with the record of a render and never asks ECR.
+func TestTheBinaryKnowsNothingOfAWS(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", "github.com/proerror77/nova-staging/cmd/smoke").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	deps := strings.Fields(string(out))
+	if len(deps) < 100 {
+		t.Fatalf("go list gave %d packages only", len(deps))
+	}
+	for _, d := range deps {
+		for _, forbidden := range []string{
+			"github.com/aws/", "sigs.k8s.io/kustomize/", "github.com/go-git/", "github.com/google/go-containerregistry",
+			"github.com/proerror77/nova-staging/plugin", "github.com/proerror77/nova-staging/trigger", "github.com/twmb/franz-go/pkg/kfake",
+			"github.com/proerror77/nova-staging/internal/apitest",
+		} {
+			if d == forbidden || strings.HasPrefix(d, forbidden+"/") || (strings.HasSuffix(forbidden, "/") && strings.HasPrefix(d, forbidden)) {
+				t.Errorf("smoke imports %s", d)
+			}
+		}
+	}
+}
