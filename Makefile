@@ -12,7 +12,7 @@ LINT := $(GO) tool -modfile=tools/lint/go.mod
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint fmt fuzz bench vulncheck tidy clean
+.PHONY: help demo test e2e build images lint fmt fuzz bench vulncheck tidy clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,14 +23,23 @@ demo: build ## Watch generate at work, on an emulated ECR: no account, no cluste
 test: ## Run every test, with the race detector and in random order
 	$(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
 
+e2e: ## Tell the whole story on kind with Argo CD (RUN=TestName, E2E_KEEP=1)
+	@e2e/run.sh
+
 build: ## Build the programs into bin/
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
+images: ## Build the programs' images with ko and push them to KO_DOCKER_REPO
+	@test -n "$(KO_DOCKER_REPO)" || { echo "set KO_DOCKER_REPO to the registry and prefix to push to"; exit 2; }
+	VERSION=$(VERSION) COMMIT=$(COMMIT) $(GO) tool -modfile=tools/e2e/go.mod ko build --base-import-paths --tags $(VERSION) ./cmd/...
+
 lint: ## Check format, vet, staticcheck, and that go.mod is tidy
 	@unformatted="$$($(LINT) gofumpt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags e2e ./e2e/...
 	$(LINT) staticcheck ./...
+	$(LINT) staticcheck -tags e2e ./e2e/...
 	$(GO) mod tidy -diff
 
 fmt: ## Format the code
@@ -47,7 +56,7 @@ vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
 
 tidy: ## Tidy every module
 	$(GO) mod tidy
-	@for m in tools/lint tools/validate bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
+	@for m in tools/lint tools/e2e tools/validate bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
 
 clean: ## Remove what was built
 	rm -rf bin $(ARTIFACTS)

@@ -30,6 +30,15 @@ var Services = []string{
 	"media-service", "messaging-service", "search-service", "streaming-service",
 }
 
+// Repositories are the names of the services' repositories, nova/<service>.
+func Repositories() []string {
+	names := make([]string, len(Services))
+	for i, s := range Services {
+		names[i] = "nova/" + s
+	}
+	return names
+}
+
 // World is a repository and a registry.
 type World struct {
 	// Root of the git repository, whose folder manifests holds the manifests.
@@ -57,13 +66,10 @@ func Create(root, manifests string, e *ecremulator.Emulator, at time.Time) (*Wor
 		return nil, fmt.Errorf("create registry: %w", err)
 	}
 	w := &World{Root: root, Registry: registry, git: repository}
-	for _, s := range Services {
-		if _, err := registry.CreateRepository("nova/" + s); err != nil {
+	for _, name := range append(Repositories(), Smoke) {
+		if _, err := registry.CreateRepository(name); err != nil {
 			return nil, fmt.Errorf("create repository: %w", err)
 		}
-	}
-	if _, err := registry.CreateRepository(Smoke); err != nil {
-		return nil, fmt.Errorf("create repository: %w", err)
 	}
 	tree, err := repository.Worktree()
 	if err != nil {

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/proerror77/nova-staging/internal/ecremulator"
+)
+
+// control is the tests' own API:
+//
+//	GET    /credentials   environment variables that an SDK signs with
+//	GET    /calls         {"ecr": N, "oci": N, …}: calls answered since the start
+//	PUT    /fault         {"kind": "throttle", "op": "", "repository": ""}: in place of all others
+//	DELETE /fault
+type control struct{ emulator *ecremulator.Emulator }
+
+// faults are the kinds that tests ask for.
+var faults = map[string]ecremulator.FaultKind{
+	"throttle":       ecremulator.Throttle,
+	"unavailable":    ecremulator.Unavailable,
+	"cut-connection": ecremulator.CutConnection,
+	"hang":           ecremulator.Hang,
+	"expired-token":  ecremulator.ExpiredToken,
+}
+
+func (c *control) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /credentials", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, c.emulator.Credentials().Env())
+	})
+	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) {
+		n := map[string]int{}
+		for _, call := range c.emulator.Calls() {
+			n[call.Service]++
+		}
+		answer(w, n)
+	})
+	mux.HandleFunc("PUT /fault", c.putFault)
+	mux.HandleFunc("DELETE /fault", func(w http.ResponseWriter, _ *http.Request) {
+		c.emulator.ClearFaults()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+func (c *control) putFault(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Kind, Op, Repository string }
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	kind, ok := faults[in.Kind]
+	if !ok {
+		http.Error(w, fmt.Sprintf("unknown kind of fault %q", in.Kind), http.StatusBadRequest)
+		return
+	}
+	c.emulator.ClearFaults()
+	c.emulator.Inject(ecremulator.Fault{Kind: kind, Op: in.Op, Repository: in.Repository})
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,46 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	"sigs.k8s.io/e2e-framework/pkg/features"
+
+	"github.com/proerror77/nova-staging/e2e/world"
+)
+
+func TestRepoServerDies(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kill func(context.Context) error
+	}{
+		{"the sidecar is killed in the middle of a render", func(ctx context.Context) error { return w.KillSidecar(ctx) }},
+		{"the repo-server's Pod is replaced in the middle of a render", func(ctx context.Context) error { return w.ReplaceRepoServer(ctx) }},
+	} {
+		testenv.Test(t, features.New(c.name).
+			Assess("the instant is deployed all the same", step(func(ctx context.Context, t *testing.T) {
+				baseline(ctx, t)
+				dirty()
+				sha, err := w.Repository.Push("feat: " + c.name)
+				need(t, err)
+				need(t, w.Build(ctx, sha, nil))
+				// A render that hangs at ECR, so that it is there to be killed.
+				need(t, w.Registry.Fault(ctx, "hang"))
+				asOf := world.Now()
+				need(t, w.Application.SetAsOf(ctx, asOf))
+				need(t, w.RenderRuns(ctx))
+				need(t, c.kill(ctx))
+				need(t, w.Registry.Repair(ctx))
+				_, err = w.Application.Refresh(ctx, true)
+				need(t, err)
+				_, err = w.Deployed(ctx, asOf)
+				need(t, err)
+				need(t, w.CheckRuns(ctx, sha))
+				clean = sha
+			})).
+			Teardown(step(func(ctx context.Context, t *testing.T) { need(t, w.Registry.Repair(ctx)) })).
+			Feature())
+	}
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Runs the e2e suite: builds the pinned tools, finds images for the cluster (those
+# that are published, or built here where no registry can be reached), and runs
+# the scenarios. RUN is a pattern of scenarios, as for go test -run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'END'
+Usage: e2e/run.sh        (make e2e)
+
+  RUN=TestTogether   only these scenarios
+  E2E_KEEP=1         leave the cluster, and use it again in the next run
+  E2E_AIRGAP=auto    1: build the images of Kubernetes and Argo CD from Go modules
+                     and Debian packages; 0: pull the published ones; auto: build
+                     them where no image registry can be reached
+  ARTIFACTS          folder for the logs of a failed run (default: artifacts)
+
+More settings: e2e/world/settings.go
+END
+}
+case "${1:-}" in -h | --help) usage; exit ;; "") ;; *) usage >&2; exit 2 ;; esac
+
+artifacts="${ARTIFACTS:-artifacts}"
+mkdir -p bin "$artifacts"
+export E2E_ARTIFACTS="${E2E_ARTIFACTS:-$PWD/$artifacts/e2e}"
+
+echo "== tools"
+GOBIN="$PWD/bin" go install -modfile=tools/e2e/go.mod sigs.k8s.io/kind github.com/google/ko
+export E2E_KIND="${E2E_KIND:-$PWD/bin/kind}" E2E_KO="${E2E_KO:-$PWD/bin/ko}"
+
+reachable() { # reachable HOST: whether an image registry answers
+  curl -sS --max-time 10 -o /dev/null "https://$1/v2/" 2>/dev/null
+}
+airgap="${E2E_AIRGAP:-auto}"
+if [ "$airgap" = auto ]; then
+  airgap=0
+  for host in registry-1.docker.io quay.io gcr.io; do
+    reachable "$host" || { echo "$host can not be reached: the images are built here"; airgap=1; break; }
+  done
+fi
+if [ "$airgap" = 1 ]; then
+  echo "== container engine and images"
+  e2e/airgap/engine.sh
+  e2e/airgap/build.sh --env "$artifacts/airgap.env"
+  set -a
+  # shellcheck disable=SC1091
+  . "$artifacts/airgap.env"
+  set +a
+  export KO_DEFAULTBASEIMAGE="${KO_DEFAULTBASEIMAGE:-$E2E_BASE_IMAGE}"
+fi
+
+echo "== scenarios"
+exec go test -tags e2e -count=1 -v -timeout 45m ${RUN:+-run "$RUN"} ./e2e
