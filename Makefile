@@ -30,9 +30,11 @@ build: ## Build the programs into bin/
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
-images: ## Build the programs' images with ko and push them to KO_DOCKER_REPO
+images: ## Build the programs' images with ko: KO_DOCKER_REPO=HOST/PREFIX IMAGE_PREFIX=staging-
 	@test -n "$(KO_DOCKER_REPO)" || { echo "set KO_DOCKER_REPO to the registry and prefix to push to"; exit 2; }
-	VERSION=$(VERSION) COMMIT=$(COMMIT) $(GO) tool -modfile=tools/e2e/go.mod ko build --base-import-paths --tags $(VERSION) ./cmd/...
+	@set -e; for program in $(notdir $(wildcard cmd/*)); do \
+	  VERSION=$(VERSION) COMMIT=$(COMMIT) KO_DOCKER_REPO=$(KO_DOCKER_REPO)/$(IMAGE_PREFIX)$$program \
+	    $(GO) tool -modfile=tools/e2e/go.mod ko build --bare --tags $(COMMIT) ./cmd/$$program; done
 
 lint: ## Check format, vet, staticcheck, and that go.mod is tidy
 	@unformatted="$$($(LINT) gofumpt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi

@@ -53,7 +53,7 @@ func shortenTimeout(path string) error {
 var (
 	installAddress   = regexp.MustCompile(`(?m)^- https://raw\.githubusercontent\.com/argoproj/argo-cd/\S+$`)
 	componentAddress = regexp.MustCompile(`(?m)^- https://github\.com/proerror77/nova-staging//manifests/argocd\S*$`)
-	exampleImage     = regexp.MustCompile(`(?m)^  newName: \S+\n  newTag: \S+$`)
+	exampleImage     = regexp.MustCompile(`(?m)^  newName: \S+\n  newTag: .+$`)
 )
 
 // layOutInstall takes the example that the README shows, and replaces the two
