@@ -42,12 +42,14 @@ fi
 if [ "$airgap" = 1 ]; then
   echo "== container engine and images"
   e2e/airgap/engine.sh
-  e2e/airgap/build.sh --env "$artifacts/airgap.env"
+  e2e/airgap/build.sh -o "$artifacts/airgap.env"
   set -a
   # shellcheck disable=SC1091
   . "$artifacts/airgap.env"
   set +a
-  export KO_DEFAULTBASEIMAGE="${KO_DEFAULTBASEIMAGE:-$E2E_BASE_IMAGE}"
+  # The name under which ko looks for a base in the container engine.
+  docker tag "$E2E_BASE_IMAGE" ko.local/nova-staging-base:latest
+  export KO_DEFAULTBASEIMAGE=ko.local/nova-staging-base:latest
 fi
 
 echo "== scenarios"

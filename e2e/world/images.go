@@ -92,7 +92,7 @@ func (k ko) image(ctx context.Context, pkg string) (v1.Image, error) {
 		return nil, err
 	}
 	c := k.command("--push=false", "--oci-layout-path="+dir, pkg)
-	c.env = append(c.env, "KO_DOCKER_REPO=ko.local")
+	c.env = append(c.env, "KO_DOCKER_REPO=nova.invalid")
 	if _, err := c.run(ctx); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type Settings struct {
 	// NodeImage and KindConfig are for kind (E2E_NODE_IMAGE, E2E_KIND_CONFIG).
 	// Default: kind's own.
 	NodeImage, KindConfig string
-	// ArgoCD is what installs Argo CD, an address or a file (E2E_ARGOCD_INSTALL).
+	// ArgoCD is what installs Argo CD, an address or a file (E2E_ARGOCD_MANIFEST).
 	// Default: what manifests/argocd/example names.
 	ArgoCD string
 	// RedisImage stands for docker.io/library/redis (E2E_REDIS_IMAGE). Optional.
@@ -65,7 +65,7 @@ func FromEnv() (Settings, error) {
 		Kubectl:    env("E2E_KUBECTL", ""),
 		NodeImage:  env("E2E_NODE_IMAGE", ""),
 		KindConfig: env("E2E_KIND_CONFIG", ""),
-		ArgoCD:     env("E2E_ARGOCD_INSTALL", ""),
+		ArgoCD:     env("E2E_ARGOCD_MANIFEST", ""),
 		RedisImage: env("E2E_REDIS_IMAGE", ""),
 		Load:       strings.Fields(os.Getenv("E2E_LOAD_IMAGES")),
 	}, nil
