@@ -25,7 +25,6 @@ END
 log=$cache/dockerd.log
 pidfile=$cache/dockerd.pid
 runtime=$cache/bin/boundedrunc
-probe=nova-staging/probe:latest
 # Seconds that dockerd is given to answer.
 patience=60
 
@@ -55,7 +54,7 @@ start() {
 	fi
 	local -a flags=(--pidfile "$pidfile")
 	if ! all_capabilities; then
-		step "Building boundedrunc" build_program "$runtime" "$here/boundedrunc"
+		step "Building boundedrunc" build_program boundedrunc "$runtime"
 		flags+=(--add-runtime "boundedrunc=$runtime" --default-runtime boundedrunc)
 	fi
 	say "Starting dockerd, its log is $log"
@@ -91,31 +90,17 @@ all_capabilities() {
 	(((0x$bounds & ((1 << (last + 1)) - 1)) == (1 << (last + 1)) - 1))
 }
 
-build_program() {
-	cd "$root"
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$1" "$2"
-}
-
 # run_privileged proves that --privileged works, with the smallest of images.
 run_privileged() {
-	if ! has_image "$probe"; then
-		step "Building $probe" build_probe
-	fi
-	local said
-	said=$(docker run --rm --privileged --network none "$probe" 2>&1) && return
+	local image said
+	image=$(pause_image)
+	build_pause "$image"
+	said=$(docker run --rm --privileged --network none --user 0 "$image" -check 2>&1) && return
 	printf '%s\n' "$said" >&2
 	if all_capabilities; then
 		die "Docker cannot run a container with --privileged, see above"
 	fi
 	die "Docker cannot run a container with --privileged, see above; this machine lacks capabilities: stop that daemon and run this again, it starts one that can"
-}
-
-build_probe() {
-	local dir
-	dir=$(mktemp -d)
-	build_program "$dir/pause" "$here/pause"
-	tar -C "$dir" -c pause | docker import --change 'ENTRYPOINT ["/pause", "-check"]' - "$probe"
-	rm -r "$dir"
 }
 
 main "$@"

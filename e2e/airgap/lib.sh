@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+# Where logs and what dockerd needs are kept. The images are kept by Docker.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nova-staging/airgap
 started=$SECONDS
 
@@ -61,4 +61,43 @@ hash() {
 # has_image says whether Docker holds an image.
 has_image() {
 	docker image inspect "$1" >/dev/null 2>&1
+}
+
+# docker_build is docker build with packages from the machine's own network.
+docker_build() {
+	docker build --network host --build-arg http_proxy --build-arg https_proxy --build-arg no_proxy "$@"
+}
+
+# build_image builds an image from a folder with a Dockerfile, unless it is there.
+#   build_image TAG FOLDER [docker build flags...]
+build_image() {
+	local tag=$1 folder=$2
+	shift 2
+	has_image "$tag" || step "Building $tag" docker_build -t "$tag" "$@" "$here/$folder"
+}
+
+# build_program builds a program of this folder, static.
+#   build_program FOLDER FILE
+build_program() {
+	cd "$here/../.."
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2" "./e2e/airgap/$1"
+}
+
+# pause_image prints the name of the image that build_pause builds.
+pause_image() {
+	printf 'nova-staging/pause:%s\n' "$(hash pause </dev/null)"
+}
+
+# build_pause builds the image that holds a Pod together, unless it is there.
+build_pause() {
+	has_image "$1" || step "Building $1" import_pause "$1"
+}
+
+import_pause() {
+	local dir
+	dir=$(mktemp -d)
+	build_program pause "$dir/pause"
+	tar -C "$dir" --owner=0 --group=0 -c pause |
+		docker import --change 'ENTRYPOINT ["/pause"]' --change 'USER 65535:65535' - "$1"
+	rm -r "$dir"
 }
