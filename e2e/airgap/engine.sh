@@ -57,6 +57,11 @@ start() {
 		step "Building boundedrunc" build_program boundedrunc "$runtime"
 		flags+=(--add-runtime "boundedrunc=$runtime" --default-runtime boundedrunc)
 	fi
+	# dockerd refuses to start if another process has come to have the number
+	# that one before it left behind.
+	if [[ -s $pidfile && $(cat "/proc/$(<"$pidfile")/comm" 2>/dev/null) != dockerd ]]; then
+		rm "$pidfile"
+	fi
 	say "Starting dockerd, its log is $log"
 	# Nothing of this shell stays with it: not its terminal, not its lock.
 	setsid nohup dockerd "${flags[@]}" </dev/null >"$log" 2>&1 8>&- &
