@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds every image that the e2e tests need, from Go modules and Debian's
 # packages alone.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib.sh

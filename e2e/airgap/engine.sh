@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes a Docker daemon answer that can run kind's nodes.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,57 +2,43 @@ package main
 
 import (
 	"errors"
-	"os/exec"
-	"path/filepath"
+	"os"
 	"syscall"
 	"testing"
 	"time"
 )
 
-func TestReapCollectsEveryChildThatHasEnded(t *testing.T) {
-	var children []int
+func TestPauseReapsItsChildrenAndEndsWhenToldTo(t *testing.T) {
+	end, dead, done := make(chan os.Signal), make(chan os.Signal), make(chan struct{})
+	go func() {
+		wait(end, dead)
+		close(done)
+	}()
+
+	var left []int
 	for range 3 {
 		pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", "exit 0"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		children = append(children, pid)
+		left = append(left, pid)
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		reap()
-		gone := 0
-		for _, pid := range children {
-			// A child that has ended but was not reaped still has its number.
-			if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-				gone++
-			}
+	for deadline := time.Now().Add(10 * time.Second); len(left) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("children %v were left behind", left)
 		}
-		if gone == len(children) {
-			return
+		dead <- syscall.SIGCHLD
+		// One that has ended but was not reaped still has its number.
+		if errors.Is(syscall.Kill(left[0], 0), syscall.ESRCH) {
+			left = left[1:]
 		}
-		time.Sleep(time.Millisecond)
 	}
-	t.Error("children were left behind")
-}
 
-func TestPauseEndsWhenItIsTold(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "pause")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	select {
+	case <-done:
+		t.Fatal("ended without being told to")
+	default:
 	}
-	if err := exec.Command(program, "-check").Run(); err != nil {
-		t.Errorf("-check: %v", err)
-	}
-	command := exec.Command(program)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	// The signal may come before the program listens for it, which ends it too.
-	time.Sleep(50 * time.Millisecond)
-	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Wait(); err != nil && command.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
-		t.Errorf("got %v", err)
-	}
+	end <- syscall.SIGTERM
+	<-done
 }
