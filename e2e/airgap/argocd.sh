@@ -1,5 +1,5 @@
 # Argo CD's image and its manifest.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # here, cache and scratch: lib.sh, build.sh
 
 # The Redis that its manifest names; argocd_manifest checks it.
 argocd_redis=public.ecr.aws/docker/library/redis:8.10.1-alpine

@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
 # Builds every image that the e2e tests need, from Go modules and Debian's
 # packages alone.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in lib programs debian node argocd; do
-	# shellcheck source=/dev/null
-	. "$here/$part.sh"
-done
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+# shellcheck source=programs.sh
+. "$here/programs.sh"
+# shellcheck source=debian.sh
+. "$here/debian.sh"
+# shellcheck source=argocd.sh
+. "$here/argocd.sh"
+# shellcheck source=node.sh
+. "$here/node.sh"
 
 # The name in manifests/nova/components/redis-sentinel.
 nova_redis=docker.io/library/redis:7.2.5-alpine
@@ -98,7 +105,8 @@ build_images() {
 }
 
 write_env() {
-	local manifest=$cache/argocd-$(pinned argocd)-core-install.yaml
+	local manifest
+	manifest=$cache/argocd-$(pinned argocd)-core-install.yaml
 	argocd_manifest "$manifest"
 	{
 		echo "# Written by e2e/airgap/build.sh."

@@ -1,5 +1,5 @@
 # A minimal Debian, made by debootstrap from Debian's packages.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # here, cache and scratch: lib.sh, build.sh
 
 # bookworm, not a later one: the node's systemd has to boot on cgroup v1, and
 # systemd 252 is the last of Debian's that does.
@@ -31,7 +31,7 @@ install_debootstrap() {
 }
 
 bootstrap_debian() {
-	local tag=$1 dir=$scratch/debian
+	local tag=$1 dir=${scratch:?}/debian
 	debootstrap --variant=minbase --include=ca-certificates "$debian_suite" "$dir" "$debian_mirror"
 	cat >"$dir/etc/apt/sources.list" <<-END
 		deb $debian_mirror $debian_suite main
@@ -63,7 +63,10 @@ bootstrap_debian() {
 	END
 	chmod +x "$dir/usr/local/bin/install-packages"
 	find "$dir/usr/share/doc" -type f ! -name copyright -delete
-	rm -rf "$dir"/usr/share/{man,info,locale}/* "$dir"/var/cache/apt/* "$dir"/var/lib/apt/lists/* "$dir"/var/log/* "$dir"/dev/* "$dir/etc/resolv.conf" "$dir/etc/hostname"
+	(
+		cd "${dir:?}" || exit
+		rm -rf usr/share/{man,info,locale}/* var/cache/apt/* var/lib/apt/lists/* var/log/* dev/* etc/resolv.conf etc/hostname
+	)
 	tar -C "$dir" --numeric-owner --xattrs -c . |
 		docker import --change 'CMD ["bash"]' --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$tag"
 	rm -rf "$dir"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes a Docker daemon answer that can run kind's nodes.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -56,6 +57,11 @@ start() {
 	if ! all_capabilities; then
 		step "Building boundedrunc" build_program boundedrunc "$runtime"
 		flags+=(--add-runtime "boundedrunc=$runtime" --default-runtime boundedrunc)
+	fi
+	# dockerd refuses to start if another process has come to have the number
+	# that one before it left behind.
+	if [[ -s $pidfile && $(cat "/proc/$(<"$pidfile")/comm" 2>/dev/null) != dockerd ]]; then
+		rm "$pidfile"
 	fi
 	say "Starting dockerd, its log is $log"
 	# Nothing of this shell stays with it: not its terminal, not its lock.

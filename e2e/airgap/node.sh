@@ -1,6 +1,6 @@
 # The node image: kind's node with the cluster's images already in it, so that
 # a cluster comes up without a registry and without loading.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # here, cache and scratch: lib.sh, build.sh
 
 # The tags that kubeadm and kind's containerd config ask for, which are not those
 # of the programs in the images; check_tags compares.

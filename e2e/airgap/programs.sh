@@ -1,7 +1,7 @@
 # Programs built from Go modules. Each folder of programs/ is a module of its
 # own that pins one upstream release, and its tool lines name the programs. They
 # become an image with nothing else in it, for other images to copy from.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2164 # here and scratch: lib.sh, build.sh; cd: step has set -e
 
 # What each folder is about: the module whose release it pins.
 declare -A upstream=(

@@ -17,6 +17,12 @@ func main() {
 	signal.Notify(end, syscall.SIGINT, syscall.SIGTERM)
 	dead := make(chan os.Signal, 1)
 	signal.Notify(dead, syscall.SIGCHLD)
+	wait(end, dead)
+}
+
+// wait returns when it is told to end, and until then reaps whenever a child is
+// dead.
+func wait(end, dead <-chan os.Signal) {
 	for {
 		select {
 		case <-end:
