@@ -113,11 +113,7 @@ func (w *World) copyNova(dir string) error {
 			return err
 		}
 	}
-	if w.settings.RedisImage == "" {
-		return nil
-	}
-	return appendFile(filepath.Join(nova, "overlays", "staging-stores", "kustomization.yaml"),
-		imageOverride("docker.io/library/redis", w.settings.RedisImage))
+	return nil
 }
 
 func imageOverride(name, reference string) string {
