@@ -20,8 +20,10 @@ help: ## List the targets
 demo: build ## Watch generate at work, on an emulated ECR: no account, no cluster
 	@$(GO) run ./internal/demo -generate bin/generate -manifests manifests
 
+# A program with the race detector sleeps for a second at its end, each package's
+# tests too, unless told otherwise.
 test: ## Run every test, with the race detector and in random order
-	$(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
+	GORACE=atexit_sleep_ms=20 $(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
 
 build: ## Build the programs into bin/
 	@mkdir -p bin

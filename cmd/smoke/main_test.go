@@ -32,6 +32,8 @@ func TestScripts(t *testing.T) {
 			s.Add(hanging)
 			env.Setenv("RELEASE", s.AddRelease(t, "auth-service", "slow-service"))
 			env.Setenv("KUBECONFIG", s.Kubeconfig(t))
+			// With the race detector each program would sleep for a second before it ends.
+			env.Setenv("GORACE", "atexit_sleep_ms=20")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
