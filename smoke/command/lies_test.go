@@ -52,6 +52,16 @@ func TestNoLiePasses(t *testing.T) {
 			code: 10, check: "rollout", verdict: "failed", seen: "1 still terminating",
 		},
 		{
+			name: "an old Pod is terminating and its ReplicaSet is gone already",
+			change: func(_ *testing.T, _ *apitest.Server, a *apitest.App) {
+				p := a.AddPod("auth-service-old-0", "auth-service-gone")
+				at, no := metav1.Now(), false
+				p.DeletionTimestamp = &at
+				a.Slice.Endpoints[2].Conditions.Ready = &no
+			},
+			code: 10, check: "rollout", verdict: "failed", seen: "1 still terminating",
+		},
+		{
 			name: "the controller has not seen the new generation",
 			change: func(_ *testing.T, _ *apitest.Server, a *apitest.App) {
 				a.Deployment.Generation = 4
@@ -65,7 +75,7 @@ func TestNoLiePasses(t *testing.T) {
 					p.OwnerReferences[0].UID = "uid-of-somebody-else"
 				}
 			},
-			code: 10, check: "rollout", verdict: "failed", seen: "0 Pods",
+			code: 10, check: "rollout", verdict: "failed", seen: "2 left",
 		},
 		{
 			name: "the Deployment is scaled to zero",
