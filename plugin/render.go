@@ -270,10 +270,16 @@ func (r *render) pin(decisions []resolve.Decision) ([]byte, error) {
 		chosen[d.Name] = d.Image
 		list = append(list, d.Image)
 	}
+	var pinned []string
+	for _, u := range r.uses {
+		if u.Digest != "" && u.Invalid == nil {
+			pinned = append(pinned, u.Reference.String())
+		}
+	}
 	if err := images.Pin(r.uses, chosen); err != nil {
 		return nil, err
 	}
-	record := release.New(list)
+	record := release.New(list, pinned...)
 	if r.config.Release != nil {
 		if err := r.addRelease(record, chosen); err != nil {
 			return nil, err

@@ -187,6 +187,18 @@ func TestNoLiePasses(t *testing.T) {
 			code: 3, check: "identity", verdict: "inconclusive", seen: "is neither",
 		},
 		{
+			name: "the image of another repository, pinned by digest",
+			change: func(_ *testing.T, _ *apitest.Server, a *apitest.App) {
+				for _, spec := range []*corev1.PodSpec{&a.Deployment.Spec.Template.Spec, &a.ReplicaSet.Spec.Template.Spec, &a.Pods[0].Spec, &a.Pods[1].Spec} {
+					spec.Containers[0].Image = "docker.io/evil/auth-service@" + apitest.Digest("evil")
+				}
+				for _, p := range a.Pods {
+					p.Status.ContainerStatuses[0].ImageID = "docker.io/evil/auth-service@" + apitest.Digest("evil")
+				}
+			},
+			code: 3, check: "identity", verdict: "inconclusive", seen: "is neither",
+		},
+		{
 			name: "the Service also leads to a Pod of another workload",
 			change: func(_ *testing.T, _ *apitest.Server, a *apitest.App) {
 				yes := true
