@@ -167,13 +167,13 @@ func TestExitCodesAreTheSameEverywhere(t *testing.T) {
 	if n := len(job.Spec.PodFailurePolicy.Rules); n > 20 {
 		t.Errorf("%d rules, the API server takes 20", n)
 	}
-	readme, err := os.ReadFile(filepath.Join("..", "smoke", "README.md"))
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range verdict.Classes() {
 		if row := fmt.Sprintf("| %d | `%s` | %s |", c.Code, c.Class, c.Meaning); !strings.Contains(string(readme), row) {
-			t.Errorf("smoke/README.md lacks the row\n%s", row)
+			t.Errorf("README.md lacks the row\n%s", row)
 		}
 		if row := fmt.Sprintf("%3d  %-14s  %s\n", c.Code, c.Class, c.Meaning); !strings.Contains(verdict.Help(), row) {
 			t.Errorf("--help lacks the row %q", row)
