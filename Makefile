@@ -41,7 +41,7 @@ fmt: ## Format the code
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
 
-bench: build ## Measure generate against kustomize, and how it grows
+bench: build ## Measure generate and smoke against kustomize and curl, and how they grow
 	@bench/run.sh
 
 vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
