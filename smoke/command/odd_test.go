@@ -61,7 +61,7 @@ func TestServicesThatAreOddButWell(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s, _, id := world(t, 2, tt.handler)
-			if o := smoke(t, t.Context(), s, conf("auth-service"), "--release", id); o.code != 0 {
+			if o := smoke(t, t.Context(), s, patient("auth-service"), "--release", id); o.code != 0 {
 				t.Errorf("exit code %d\n%s", o.code, o.err)
 			}
 		})
