@@ -20,8 +20,10 @@ help: ## List the targets
 demo: build ## Watch generate at work, on an emulated ECR: no account, no cluster
 	@$(GO) run ./internal/demo -generate bin/generate -manifests manifests
 
+# A program with the race detector sleeps for a second at its end, each package's
+# tests too, unless told otherwise.
 test: ## Run every test, with the race detector and in random order
-	$(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
+	GORACE=atexit_sleep_ms=20 $(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
 
 e2e: ## Tell the whole story on kind with Argo CD (RUN=TestName, E2E_KEEP=1)
 	@e2e/run.sh
@@ -50,7 +52,7 @@ fmt: ## Format the code
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
 
-bench: build ## Measure generate against kustomize, and how it grows
+bench: build ## Measure generate and smoke against kustomize and curl, and how they grow
 	@bench/run.sh
 
 vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
