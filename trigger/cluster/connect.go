@@ -64,6 +64,8 @@ func NewConnection(cfg *rest.Config, namespace string) (*Connection, error) {
 	if c.Dynamic, err = dynamic.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
+	// Leases and Events are few and small: JSON, as everything else.
+	cfg.ContentType, cfg.AcceptContentTypes = "application/json", "application/json"
 	if c.Typed, err = kubernetes.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 var (
 	errUsage        = errors.New("usage")
 	errHeld         = errors.New("held")
-	errBusy         = errors.New("a sync is running")
 	errSuperseded   = errors.New("somebody else moved as-of")
 	errFailed       = errors.New("the sync failed")
 	errRolledBack   = errors.New("the sync failed and was rolled back")
@@ -37,7 +36,7 @@ var exitClasses = []exitClass{
 	{3, "there is no such Application, or as-of can not be moved in it", []error{cluster.ErrNotFound, application.ErrNotMovable}},
 	{4, "the cluster can not be reached, or refuses", []error{cluster.ErrDenied, errUnreachable}},
 	{5, "somebody else moved as-of, or changes the Application all the time", []error{errSuperseded, cluster.ErrChanged}},
-	{6, "held, or a sync is running", []error{errHeld, errBusy}},
+	{6, "held", []error{errHeld}},
 	{7, "there is nothing to roll back to", []error{errNothingToDo}},
 	{11, "the sync failed, and the rollback is verified", []error{errRolledBack}},
 	{12, "the sync failed, and so did the rollback", []error{errRollback}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,7 +76,7 @@ by "trigger watch", whichever is first.`,
 				}
 				to, again := move.Instant(now, app, newest)
 				if !again.IsZero() {
-					return application.Change{}, fmt.Errorf("as-of stands at %s, which lies in the future: check clocks", application.FormatInstant(app.AsOf))
+					return application.Change{}, &ahead{app.AsOf}
 				}
 				change := move.Forward(now, app, to, m.by(), app.Record.Pending)
 				if m.reason != "" {
@@ -140,6 +141,13 @@ it comes from are deployed after that; with --hold, none until release.`,
 	c.Flags().StringVar(&to, "to", "", "the instant to go back to (default: the last deployment before the present one)")
 	c.Flags().BoolVar(&hold, "hold", false, "and hold until release")
 	return c
+}
+
+// ahead says that the instant to set has not come yet.
+type ahead struct{ asOf time.Time }
+
+func (a *ahead) Error() string {
+	return "as-of stands at " + application.FormatInstant(a.asOf) + ", which has not come yet"
 }
 
 // by is who acts, for the record.
@@ -238,6 +246,11 @@ func (m *manual) move(ctx context.Context, change func(*application.Application,
 				return move.Action{}, nil
 			}
 			c, err := change(app, m.now())
+			var early *ahead
+			if errors.As(err, &early) {
+				busy = early.Error()
+				return move.Action{}, nil
+			}
 			return move.Action{Outcome: move.Moved, Change: c}, err
 		})
 		if err != nil {
@@ -247,12 +260,12 @@ func (m *manual) move(ctx context.Context, change func(*application.Application,
 			m.say("%s: as-of %s → %s", after.Key(), action.Change.Record.From, application.FormatInstant(action.Change.To))
 			return after, nil
 		}
-		if busy != said {
+		if busy != said && (said != "" || !strings.HasSuffix(busy, "not come yet")) {
 			m.say("%s: waiting, %s", app.Key(), busy)
-			said = busy
 		}
+		said = busy
 		if !pause(ctx, m.poll) {
-			return nil, fmt.Errorf("application %s: as-of was not moved: %w", app.Key(), errBusy)
+			return nil, fmt.Errorf("application %s: as-of was not moved: %s", app.Key(), busy)
 		}
 	}
 }

@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// Ahead is how far an instant may lie ahead of our clock: generate accepts a
-	// minute, by its own.
-	Ahead = 50 * time.Second
 	// After is how long after a push's time an instant takes it in for sure: the
 	// event's time has whole seconds, the image's has fractions.
 	After = 2 * time.Second
@@ -29,8 +26,8 @@ const (
 	Grace = 2 * time.Minute
 )
 
-// TooFarAhead is why a move waits when the instant lies too far ahead.
-const TooFarAhead = "the instant lies too far ahead of our clock"
+// Ahead is why a move waits for the clock.
+const Ahead = "the instant has not come yet by the registry's clock"
 
 // Now is the time by our clock and by the registry's.
 type Now struct {
@@ -115,7 +112,7 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	all := pending.Merge(pendingOf(fresh))
 	to, at := Instant(now, app, all.Newest)
 	if !at.IsZero() {
-		a.Again, a.Why = at, TooFarAhead
+		a.Again, a.Why = at, Ahead
 		return a
 	}
 	a.Outcome, a.Settled = Moved, fresh
@@ -236,8 +233,10 @@ func pendingOf(pushes []push.Push) *application.Pending {
 }
 
 // Instant is where as-of moves to: the registry's time now, after the newest
-// push and after where it stands, in whole seconds. When that lies too far ahead
-// of our clock, it gives the time to try again instead.
+// push and after where it stands, in whole seconds. It never lies ahead of the
+// registry's clock, or what is pushed until then would be in the render or not,
+// depending on when that is made. When it would, Instant gives the time by our
+// clock to try again instead.
 func Instant(now Now, app *application.Application, newest time.Time) (to, again time.Time) {
 	to = now.Registry.UTC().Truncate(time.Second)
 	if !newest.IsZero() {
@@ -248,8 +247,8 @@ func Instant(now Now, app *application.Application, newest time.Time) (to, again
 	if !to.After(app.AsOf) {
 		to = app.AsOf.Truncate(time.Second).Add(time.Second)
 	}
-	if ahead := to.Sub(now.Wall); ahead > Ahead {
-		return time.Time{}, now.Wall.Add(min(ahead-Ahead, time.Minute))
+	if ahead := to.Sub(now.Registry); ahead > 0 {
+		return time.Time{}, now.Wall.Add(min(ahead, time.Minute))
 	}
 	return to, time.Time{}
 }

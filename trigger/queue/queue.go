@@ -63,6 +63,7 @@ type Queue struct {
 	wake chan struct{}
 	said map[string]bool
 	down bool
+	dead *bool // whether there is a dead-letter queue; nil while not known
 }
 
 type message struct {
@@ -124,10 +125,9 @@ func (q *Queue) Run(ctx context.Context, deliver func(push.Delivery)) error {
 	q.mu.Lock()
 	q.held, q.gone = map[string]*message{}, nil // what an earlier run held has become visible
 	q.mu.Unlock()
-	leave := q.hasDeadLetters(ctx)
 	var wg sync.WaitGroup
 	for range q.o.Receivers {
-		wg.Go(func() { q.receive(ctx, deliver, leave) })
+		wg.Go(func() { q.receive(ctx, deliver) })
 	}
 	wg.Go(func() { q.extend(ctx) })
 	wg.Go(func() { q.deleting(ctx) })
@@ -141,19 +141,34 @@ func (q *Queue) Run(ctx context.Context, deliver func(push.Delivery)) error {
 }
 
 // hasDeadLetters says whether messages that are not deleted end in a queue of
-// their own. Only then malformed ones may be left.
+// their own. Only then malformed ones may be left. It is asked when the first
+// comes.
 func (q *Queue) hasDeadLetters(ctx context.Context) bool {
+	q.mu.Lock()
+	known := q.dead
+	q.mu.Unlock()
+	if known != nil {
+		return *known
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	out, err := q.api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &q.o.URL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameRedrivePolicy},
 	})
 	if err != nil {
-		q.o.Log.Warn("the queue's attributes can not be read: malformed messages will be deleted", "error", short(err))
-		return false
+		if q.first("attributes") {
+			q.o.Log.Warn("the queue's attributes can not be read: malformed messages stay in it until they expire", "error", short(err))
+		}
+		return true // never delete what could not be read, in doubt
 	}
-	return out.Attributes[string(types.QueueAttributeNameRedrivePolicy)] != ""
+	has := out.Attributes[string(types.QueueAttributeNameRedrivePolicy)] != ""
+	q.mu.Lock()
+	q.dead = &has
+	q.mu.Unlock()
+	return has
 }
 
-func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery), leave bool) {
+func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery)) {
 	failures := 0
 	for ctx.Err() == nil {
 		if q.heldCount() >= maxHeld {
@@ -183,7 +198,7 @@ func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery), leave 
 		q.works()
 		q.seeClock(began, out.ResultMetadata, len(out.Messages) > 0)
 		for _, m := range out.Messages {
-			q.take(m, deliver, leave)
+			q.take(ctx, m, deliver)
 		}
 	}
 }
@@ -198,7 +213,7 @@ func (q *Queue) seeClock(began time.Time, metadata middleware.Metadata, got bool
 	}
 }
 
-func (q *Queue) take(m types.Message, deliver func(push.Delivery), leave bool) {
+func (q *Queue) take(ctx context.Context, m types.Message, deliver func(push.Delivery)) {
 	id, handle := aws.ToString(m.MessageId), aws.ToString(m.ReceiptHandle)
 	q.mu.Lock()
 	if h := q.held[id]; h != nil && !h.left {
@@ -215,7 +230,7 @@ func (q *Queue) take(m types.Message, deliver func(push.Delivery), leave bool) {
 	p, err := push.ParseEvent([]byte(aws.ToString(m.Body)))
 	var not *push.NotPush
 	if errors.As(err, &not) {
-		q.refuse(id, h, not, leave)
+		q.refuse(ctx, id, h, not)
 		return
 	}
 	p.First = milliseconds(m.Attributes[string(types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)]).Add(-q.o.Clock.Offset())
@@ -224,8 +239,9 @@ func (q *Queue) take(m types.Message, deliver func(push.Delivery), leave bool) {
 
 // refuse ends with a message that is no push: it is deleted, or when it is
 // malformed left for people to find among the dead letters.
-func (q *Queue) refuse(id string, h *message, not *push.NotPush, leave bool) {
+func (q *Queue) refuse(ctx context.Context, id string, h *message, not *push.NotPush) {
 	malformed := not.Reason == push.Malformed
+	leave := malformed && q.hasDeadLetters(ctx)
 	if q.first("message " + id) {
 		q.o.Metrics.Ignored.WithLabelValues(string(not.Reason)).Inc()
 		switch {
@@ -239,7 +255,7 @@ func (q *Queue) refuse(id string, h *message, not *push.NotPush, leave bool) {
 			q.o.Log.Debug("an event that does not matter", "message", id, "what", not.Error())
 		}
 	}
-	if malformed && leave {
+	if leave {
 		q.mu.Lock()
 		h.left = true
 		delete(q.held, id)

@@ -67,9 +67,9 @@ func (w *Watcher) decide(ctx context.Context, key string) {
 	w.tracker.Take(key, action.Settled)
 	if !action.Again.IsZero() {
 		again = action.Again
-		if action.Why == move.TooFarAhead {
-			w.said.every(time.Minute, "clock "+key, func() {
-				w.o.Log.Warn("as-of has to wait: clocks differ by more than a minute", "application", key, "as-of", app.AsOf)
+		if wait := time.Until(again); action.Why == move.Ahead && wait > 10*time.Second {
+			w.said.every(10*time.Minute, "clock "+key, func() {
+				w.o.Log.Warn("a move has to wait: as-of or a push lies in the future, or clocks differ", "application", key, "as-of", app.AsOf, "wait", wait.String())
 			})
 		}
 	}
