@@ -286,3 +286,9 @@ func decode[T any](t *testing.T, text string) T {
 	}
 	return v
 }
+
+// failDeletes lets deletions fail until the returned function is called.
+func (w *world) failDeletes() (lift func()) {
+	i := w.ecr.Inject(ecremulator.Fault{Kind: ecremulator.Unavailable, Op: "DeleteMessageBatch"})
+	return i.Remove
+}

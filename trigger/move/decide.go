@@ -233,7 +233,7 @@ func pendingOf(pushes []push.Push) *application.Pending {
 }
 
 // Instant is where as-of moves to: the registry's time now, after the newest
-// push and after where it stands, in whole seconds. It never lies ahead of the
+// push and after every instant that was used before, in whole seconds. It never lies ahead of the
 // registry's clock, or what is pushed until then would be in the render or not,
 // depending on when that is made. When it would, Instant gives the time by our
 // clock to try again instead.
@@ -244,8 +244,12 @@ func Instant(now Now, app *application.Application, newest time.Time) (to, again
 			to = least.UTC()
 		}
 	}
-	if !to.After(app.AsOf) {
-		to = app.AsOf.Truncate(time.Second).Add(time.Second)
+	// No instant is used twice: Argo CD would take the render and the attempt of
+	// the first time for those of the second.
+	for _, used := range []time.Time{app.AsOf, app.Record.Instant, app.Record.Bad} {
+		if !to.After(used) {
+			to = used.Truncate(time.Second).Add(time.Second)
+		}
 	}
 	if ahead := to.Sub(now.Registry); ahead > 0 {
 		return time.Time{}, now.Wall.Add(min(ahead, time.Minute))
