@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -284,6 +285,15 @@ func (w *Watcher) Deliver(d push.Delivery) {
 		w.said.once("irrelevant "+d.Push.Repository.String(), func() {
 			w.o.Log.Info("no selected Application uses this repository", "repository", d.Push.Repository.String())
 		})
+		d.Done()
+		return
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		app := w.get(key)
+		return app != nil && move.Covered(app, d.Push.ID, d.Push.Time)
+	})
+	if len(keys) == 0 {
+		w.o.Metrics.Pushes.WithLabelValues("covered").Inc()
 		d.Done()
 		return
 	}
