@@ -213,9 +213,14 @@ func (a *Application) AddAsOf(ctx context.Context, instant string) error {
 	}})
 }
 
-// SetPath makes it render another folder.
-func (a *Application) SetPath(ctx context.Context, path string) error {
-	return a.patch(ctx, []map[string]any{{"op": "replace", "path": "/spec/source/path", "value": path}})
+// SetPath makes it render another folder at another instant: in one patch, or
+// Argo CD may sync in between.
+func (a *Application) SetPath(ctx context.Context, path, instant string) error {
+	return a.patch(ctx, []map[string]any{
+		{"op": "replace", "path": "/spec/source/path", "value": path},
+		{"op": "test", "path": "/spec/source/plugin/parameters/0/name", "value": "as-of"},
+		{"op": "replace", "path": "/spec/source/plugin/parameters/0/string", "value": instant},
+	})
 }
 
 func (a *Application) patch(ctx context.Context, operations []map[string]any) error {
