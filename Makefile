@@ -59,7 +59,7 @@ vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
 
 tidy: ## Tidy every module
 	$(GO) mod tidy
-	@for m in tools/lint tools/e2e tools/validate bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
+	@for m in tools/lint tools/e2e tools/validate tools/argocd bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
 
 clean: ## Remove what was built
 	rm -rf bin $(ARTIFACTS)
