@@ -16,6 +16,7 @@ type cluster struct {
 	status    []string // rows of trigger status, one a call; the last one stays
 	running   string   // digest that every service runs
 	runningAt string   // when that was pushed
+	pushedAt  string   // when the eight images were pushed
 	noRelease bool
 	pods      string // shell that prints smoke's Pods
 }
@@ -23,16 +24,19 @@ type cluster struct {
 // on installs the cluster's commands on a runner, with eight pushed images.
 func (c cluster) on(r *runner) {
 	r.t.Helper()
+	if c.pushedAt == "" {
+		c.pushedAt = "2026-11-20T09:08:00Z"
+	}
 	var images []string
 	for _, s := range services {
-		r.write("pushed/"+s+".json", fmt.Sprintf(`{"service":%q,"image":%q,"tag":%q,"digest":"sha256:new-%s","pushedAt":"2026-11-20T09:08:00Z"}`, s, registry+"/nova/"+s, sha, s))
+		r.write("pushed/"+s+".json", fmt.Sprintf(`{"service":%q,"image":%q,"tag":%q,"digest":"sha256:new-%s","pushedAt":%q}`, s, registry+"/nova/"+s, sha, s, c.pushedAt))
 		digest := c.running
 		if digest == "" {
 			digest = "sha256:new-" + s
 		}
 		at := c.runningAt
 		if at == "" {
-			at = "2026-11-20T09:08:00.5Z"
+			at = strings.TrimSuffix(c.pushedAt, "Z") + ".5Z"
 		}
 		images = append(images, fmt.Sprintf(`{"name":%q,"tag":"t","digest":%q,"pushedAt":%q}`, registry+"/nova/"+s, digest, at))
 	}
