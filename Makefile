@@ -38,12 +38,13 @@ images: ## Build the programs' images with ko: KO_DOCKER_REPO=HOST/PREFIX IMAGE_
 	  VERSION=$(VERSION) COMMIT=$(COMMIT) KO_DOCKER_REPO=$(KO_DOCKER_REPO)/$(IMAGE_PREFIX)$$program \
 	    $(GO) tool -modfile=tools/e2e/go.mod ko build --bare --tags $(COMMIT) ./cmd/$$program; done
 
-lint: ## Check format, vet, staticcheck, and that go.mod is tidy
+lint: ## Check format, vet, staticcheck, workflows, and that go.mod is tidy
 	@unformatted="$$($(LINT) gofumpt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
 	$(LINT) staticcheck ./...
 	$(LINT) staticcheck -tags e2e ./e2e/...
+	$(LINT) actionlint
 	$(GO) mod tidy -diff
 
 fmt: ## Format the code
@@ -60,7 +61,7 @@ vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
 
 tidy: ## Tidy every module
 	$(GO) mod tidy
-	@for m in tools/lint tools/e2e tools/validate bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
+	@for m in tools/lint tools/e2e tools/validate tools/argocd bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
 
 clean: ## Remove what was built
 	rm -rf bin $(ARTIFACTS)
