@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,7 +17,12 @@ var applications = schema.GroupVersionResource{Group: "argoproj.io", Version: "v
 
 // State is what the tests look at in an Application.
 type State struct {
-	Spec struct {
+	Metadata struct {
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
+	// Operation is one that was asked for and has not begun.
+	Operation any `json:"operation"`
+	Spec      struct {
 		Source Source `json:"source"`
 	} `json:"spec"`
 	Status struct {
@@ -232,6 +236,11 @@ func (a *Application) patch(ctx context.Context, operations []map[string]any) er
 	return err
 }
 
+// Sync asks for a sync of everything, as the button does.
+func (a *Application) Sync(ctx context.Context) error {
+	return a.merge(ctx, map[string]any{"operation": map[string]any{"sync": map[string]any{"syncStrategy": map[string]any{"hook": map[string]any{}}}}})
+}
+
 const refreshAnnotation = "argocd.argoproj.io/refresh"
 
 // Refresh has Argo CD compare anew, hard without its cache of renders, and waits
@@ -258,10 +267,4 @@ func (a *Application) Refresh(ctx context.Context, hard bool) (State, error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// short is an instant's time of day, for a log.
-func short(instant string) string {
-	_, clock, _ := strings.Cut(strings.TrimSuffix(instant, "Z"), "T")
-	return clock
 }

@@ -83,7 +83,7 @@ func (w *World) Verified(ctx context.Context, asOf string, since time.Time) (Sta
 	if err != nil {
 		return s, err
 	}
-	w.Log("%s -> smoke passed: %.0fs", short(asOf), s.Status.OperationState.FinishedAt.Sub(since.Truncate(time.Second)).Seconds())
+	w.Log("%s -> smoke passed: %.0fs", asOf, s.Status.OperationState.FinishedAt.Sub(since.Truncate(time.Second)).Seconds())
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,6 +19,31 @@ const (
 	triggerName  = "nova-trigger"
 	triggerLabel = "app.kubernetes.io/name=nova-trigger"
 )
+
+// CreateAppOfApps makes an Application that applies nova-staging from git, with
+// the ignoreDifferences that the README shows.
+func (w *World) CreateAppOfApps(ctx context.Context) (*Application, error) {
+	rendered, err := w.cluster.kube(ctx, "kustomize", filepath.Join(w.temp, "application"))
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Repository.Write("apps/applications.yaml", rendered); err != nil {
+		return nil, err
+	}
+	if _, err := w.Repository.Push("chore: the app of apps"); err != nil {
+		return nil, err
+	}
+	if _, err := w.apply(ctx, "app-of-apps"); err != nil {
+		return nil, err
+	}
+	return &Application{client: w.Application.client, name: "apps"}, nil
+}
+
+// DeleteAppOfApps deletes it and leaves nova-staging.
+func (w *World) DeleteAppOfApps(ctx context.Context) error {
+	_, err := w.cluster.kube(ctx, "-n", "argocd", "delete", "application/apps", "appproject/apps", "--ignore-not-found")
+	return err
+}
 
 // StartTrigger installs trigger as manifests/argocd/trigger does, and waits until
 // both replicas are ready.
@@ -109,6 +135,16 @@ func (r *Registry) Send(ctx context.Context, body string) error {
 	return err
 }
 
+// Disorder makes the queue hand out messages in any order, and some twice.
+func (r *Registry) Disorder(ctx context.Context, duplicates float64) error {
+	body, err := json.Marshal(map[string]any{"duplicates": duplicates, "unordered": true})
+	if err != nil {
+		return err
+	}
+	_, err = r.ask(ctx, http.MethodPut, "/queue/order", body)
+	return err
+}
+
 // Queued is how many messages the queue holds.
 func (r *Registry) Queued(ctx context.Context) (int, error) {
 	body, err := r.ask(ctx, http.MethodGet, "/queue", nil)
@@ -137,4 +173,3 @@ func (w *World) Drained(ctx context.Context, limit time.Duration) error {
 		}
 	}
 }
-
