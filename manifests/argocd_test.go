@@ -221,7 +221,12 @@ func TestTheProjectAllowsWhatStagingIsMadeOfAndNothingElse(t *testing.T) {
 		len(p.Spec.Destinations) != 1 || p.Spec.Destinations[0] != a.Spec.Destination {
 		t.Errorf("the project %+v does not fit the Application %+v", p, a)
 	}
-	used := map[kindOf]bool{}
+	// Made by controllers for what the manifests have.
+	used := map[kindOf]bool{
+		{Kind: "Endpoints"}: true, {Kind: "PersistentVolumeClaim"}: true, {Kind: "Pod"}: true,
+		{Group: "apps", Kind: "ControllerRevision"}: true, {Group: "apps", Kind: "ReplicaSet"}: true,
+		{Group: "discovery.k8s.io", Kind: "EndpointSlice"}: true,
+	}
 	for _, o := range with(t, "redis-sentinel", "kafka").objects {
 		gvk := o.typed.GetObjectKind().GroupVersionKind()
 		k := kindOf{Group: gvk.Group, Kind: gvk.Kind}

@@ -23,7 +23,10 @@ type State struct {
 	// Operation is one that was asked for and has not begun.
 	Operation any `json:"operation"`
 	Spec      struct {
-		Source Source `json:"source"`
+		Source     Source `json:"source"`
+		SyncPolicy struct {
+			SyncOptions []string `json:"syncOptions"`
+		} `json:"syncPolicy"`
 	} `json:"spec"`
 	Status struct {
 		Sync struct {
@@ -236,9 +239,17 @@ func (a *Application) patch(ctx context.Context, operations []map[string]any) er
 	return err
 }
 
-// Sync asks for a sync of everything, as the button does.
+// Sync asks for a sync of everything, as the button does: with the options of the
+// sync policy, which an operation does not inherit.
 func (a *Application) Sync(ctx context.Context) error {
-	return a.merge(ctx, map[string]any{"operation": map[string]any{"sync": map[string]any{"syncStrategy": map[string]any{"hook": map[string]any{}}}}})
+	s, err := a.Get(ctx)
+	if err != nil {
+		return err
+	}
+	return a.merge(ctx, map[string]any{"operation": map[string]any{"sync": map[string]any{
+		"syncStrategy": map[string]any{"hook": map[string]any{}},
+		"syncOptions":  s.Spec.SyncPolicy.SyncOptions,
+	}}})
 }
 
 const refreshAnnotation = "argocd.argoproj.io/refresh"

@@ -2,6 +2,7 @@ package application
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,6 +66,9 @@ func (a *Application) parseStatus(r *reader) {
 			a.Images = append(a.Images, strings.Clone(s))
 		}
 	}
+	if len(a.Images) == 0 {
+		a.parseSyncedImages(r)
+	}
 	a.Health = r.text(r.root, "status", "health", "status")
 	a.parseOperation(r)
 	for _, h := range r.list("status", "history") {
@@ -93,6 +97,27 @@ func (a *Application) parseStatus(r *reader) {
 			}
 			a.Conditions[kind] = clip(r.text(c, "message"), maxMessage)
 		}
+	}
+}
+
+// parseSyncedImages takes the images of the last sync where Argo CD lists none of
+// those that run: it leaves Pods out of its summary, as out of its pages, when
+// the AppProject does not allow their kind.
+func (a *Application) parseSyncedImages(r *reader) {
+	for _, res := range r.list("status", "operationState", "syncResult", "resources") {
+		res, ok := res.(map[string]any)
+		if !ok {
+			continue
+		}
+		images, _ := res["images"].([]any)
+		for _, i := range images {
+			if s, ok := i.(string); ok && !slices.Contains(a.Images, s) {
+				a.Images = append(a.Images, strings.Clone(s))
+			}
+		}
+	}
+	if len(a.Images) > 0 {
+		r.warn("status.summary.images is empty, the images of the last sync are taken: allow Pod and ReplicaSet in the AppProject's namespaceResourceWhitelist")
 	}
 }
 

@@ -1,0 +1,43 @@
+package application
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestImagesAreThoseThatRunOrElseThoseOfTheLastSync(t *testing.T) {
+	t.Parallel()
+	synced := map[string]any{"syncResult": map[string]any{"resources": []any{
+		map[string]any{"kind": "Service", "name": "auth"},
+		map[string]any{"kind": "Deployment", "name": "auth", "images": []any{"registry/auth:2", "registry/proxy:1"}},
+		map[string]any{"kind": "Deployment", "name": "user", "images": []any{"registry/user:2", "registry/proxy:1"}},
+	}}}
+	for _, c := range []struct {
+		name   string
+		status map[string]any
+		want   []string
+		warned bool
+	}{
+		{"Argo CD lists what runs", map[string]any{"summary": map[string]any{"images": []any{"registry/auth:1"}}, "operationState": synced}, []string{"registry/auth:1"}, false},
+		{"the project hides Pods", map[string]any{"summary": map[string]any{}, "operationState": synced}, []string{"registry/auth:2", "registry/proxy:1", "registry/user:2"}, true},
+		{"nothing was synced yet", map[string]any{}, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := Parse(&unstructured.Unstructured{Object: map[string]any{
+				"metadata": map[string]any{"name": "a", "labels": map[string]any{SelectKey: "true"}},
+				"spec":     map[string]any{"source": map[string]any{"plugin": map[string]any{"parameters": []any{map[string]any{"name": Parameter, "string": "2026-11-20T12:00:00Z"}}}}},
+				"status":   c.status,
+			}})
+			if !slices.Equal(a.Images, c.want) {
+				t.Errorf("images %q, want %q", a.Images, c.want)
+			}
+			if got := strings.Contains(strings.Join(a.Warnings, "\n"), "namespaceResourceWhitelist"); got != c.warned {
+				t.Errorf("warnings %q", a.Warnings)
+			}
+		})
+	}
+}
