@@ -39,7 +39,7 @@ fmt: ## Format the code
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
 
-bench: build ## Measure generate against kustomize, and how it grows
+bench: build ## Measure generate against kustomize, how it grows, and trigger under load
 	@bench/run.sh
 
 vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
