@@ -53,7 +53,7 @@ fmt: ## Format the code
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
 
-bench: build ## Measure generate and smoke against kustomize and curl, and how they grow
+bench: build ## Measure the programs against their peers, how they grow, and trigger under load
 	@bench/run.sh
 
 vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)

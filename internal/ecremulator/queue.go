@@ -181,10 +181,7 @@ func (q *Queue) ExpireVisibility() {
 }
 
 // received is a message as it is handed out.
-type received struct {
-	message
-	dead bool
-}
+type received struct{ message }
 
 // receive takes up to n messages for the time of visibility. Without any it
 // gives when to look again.

@@ -17,7 +17,7 @@ var (
 	errFailed       = errors.New("the sync failed")
 	errRolledBack   = errors.New("the sync failed and was rolled back")
 	errRollback     = errors.New("the sync failed, and so did the rollback")
-	errRender       = errors.New("Argo CD could not render the instant")
+	errRender       = errors.New("rendering the instant failed")
 	errNothingToDo  = errors.New("nothing to roll back to")
 	errUnreachable  = errors.New("the cluster can not be reached")
 	errWaitDeadline = errors.New("no verdict in time")

@@ -22,8 +22,6 @@ type waiting struct {
 	// tags remembers which repositories got a tag, also of pushes that have taken
 	// effect: a set may be completed by later ones.
 	tags []tagged
-	// complete is when a set was completed by pushes that are still waiting.
-	complete time.Time
 }
 
 type item struct {

@@ -1,0 +1,116 @@
+package ecremulator_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/proerror77/nova-staging/internal/ecremulator"
+)
+
+func (f *fixture) sqs() *sqs.Client {
+	return sqs.New(sqs.Options{BaseEndpoint: &f.URL, Region: region, Credentials: static(f.Credentials()), RetryMaxAttempts: 1})
+}
+
+func receive(t *testing.T, c *sqs.Client, url string, wait, visibility int32) []types.Message {
+	t.Helper()
+	out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: wait, VisibilityTimeout: visibility,
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll, types.MessageSystemAttributeNameApproximateReceiveCount},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Messages
+}
+
+func TestAQueueGetsEventsOfPushes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{}))
+	f.EmitTo(q)
+	digest := must(f.repository.Push(ecremulator.OCIImage("one"), "v1"))
+	messages := receive(t, f.sqs(), f.URL+q.Path(), 0, 30)
+	if len(messages) != 1 {
+		t.Fatalf("%d messages, want 1", len(messages))
+	}
+	var e ecremulator.Event
+	if err := json.Unmarshal([]byte(*messages[0].Body), &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.Source != "aws.ecr" || e.DetailType != "ECR Image Action" || e.Account != account || e.Region != region || e.Time != "2026-03-04T05:06:07Z" ||
+		e.Detail != (ecremulator.EventDetail{Result: "SUCCESS", RepositoryName: repo, ImageDigest: digest, ActionType: "PUSH", ImageTag: "v1"}) {
+		t.Errorf("event is %+v", e)
+	}
+}
+
+func TestAMessageComesAgainUntilItIsDeleted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{}))
+	c, url := f.sqs(), f.URL+q.Path()
+	if _, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("hello")}); err != nil {
+		t.Fatal(err)
+	}
+	first := receive(t, c, url, 0, 1)
+	if len(first) != 1 || len(receive(t, c, url, 0, 1)) != 0 {
+		t.Fatal("a message that was received must be hidden")
+	}
+	began := time.Now()
+	second := receive(t, c, url, 5, 30) // a long poll ends when it becomes visible
+	if len(second) != 1 || time.Since(began) > 3*time.Second || second[0].Attributes["ApproximateReceiveCount"] != "2" {
+		t.Fatalf("got %d after %s", len(second), time.Since(began))
+	}
+	// The old handle deletes nothing, the new one gives it back, and then deletes it.
+	_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: first[0].ReceiptHandle})
+	if err != nil || q.Len() != 1 {
+		t.Fatalf("%v, %d left", err, q.Len())
+	}
+	if _, err := c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: second[0].ReceiptHandle, VisibilityTimeout: 0}); err != nil {
+		t.Fatal(err)
+	}
+	third := receive(t, c, url, 0, 30)
+	out, err := c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: []types.DeleteMessageBatchRequestEntry{{Id: aws.String("a"), ReceiptHandle: third[0].ReceiptHandle}}})
+	if err != nil || len(out.Successful) != 1 || q.Len() != 0 {
+		t.Fatalf("%v, %+v, %d left", err, out, q.Len())
+	}
+}
+
+func TestAMessageThatIsNeverDeletedDies(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	dead := must(f.CreateQueue(account, region, "dead", ecremulator.QueueOptions{}))
+	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{DeadLetter: dead, MaxReceives: 2}))
+	q.Send("x")
+	c, url := f.sqs(), f.URL+q.Path()
+	for range 3 {
+		receive(t, c, url, 0, 30)
+		q.ExpireVisibility()
+	}
+	if q.Len() != 0 || dead.Len() != 1 {
+		t.Errorf("%d left, %d dead", q.Len(), dead.Len())
+	}
+}
+
+func TestQueuesRefuse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{}))
+	url := f.URL + q.Path()
+	_, err := f.sqs().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: aws.String(url + "-not")})
+	wantCode(t, err, "AWS.SimpleQueueService.NonExistentQueue")
+	_, err = f.sqs().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 11})
+	wantCode(t, err, "InvalidParameterValue")
+	stranger := must(f.CreateUser("111122223333", "ci"))
+	c := sqs.New(sqs.Options{BaseEndpoint: &f.URL, Region: region, Credentials: static(stranger), RetryMaxAttempts: 1})
+	_, err = c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
+	wantCode(t, err, "AccessDenied")
+	lift := f.Inject(ecremulator.Fault{Kind: ecremulator.Unavailable, Op: "ReceiveMessage"})
+	_, err = f.sqs().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
+	wantCode(t, err, "ServiceUnavailableException")
+	lift.Remove()
+}

@@ -1,0 +1,96 @@
+package application_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/proerror77/nova-staging/trigger/application"
+)
+
+func object(t testing.TB, text string) *unstructured.Unstructured {
+	t.Helper()
+	var o map[string]any
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatal(err)
+	}
+	return &unstructured.Unstructured{Object: o}
+}
+
+const meta = `"metadata":{"name":"nova","namespace":"argocd","resourceVersion":"7","labels":{"staging.nova/trigger":"true"}}`
+
+func spec(source string) string { return `{` + meta + `,"spec":{"source":` + source + `}}` }
+
+func TestWhyAsOfCanNotBeMoved(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, says string }{
+		"no source":        {`{` + meta + `}`, "no source has a plugin"},
+		"no plugin":        {spec(`{"path":"x"}`), "no source has a plugin"},
+		"no parameters":    {spec(`{"plugin":{}}`), "no plugin source has a parameter as-of"},
+		"a list":           {spec(`{"plugin":{"parameters":[{"name":"as-of","array":["x"]}]}}`), "has no string"},
+		"twice":            {spec(`{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"},{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}`), "is there twice"},
+		"no instant":       {spec(`{"plugin":{"parameters":[{"name":"as-of","string":"now"}]}}`), `found "now", want an instant`},
+		"broken all along": {`{` + meta + `,"spec":{"source":3,"sources":"x"},"status":[]}`, "no source has a plugin"},
+	} {
+		a := application.Parse(object(t, tt.text))
+		if !errors.Is(a.Broken, application.ErrNotMovable) || !strings.Contains(a.Broken.Error(), tt.says) || !a.AsOf.IsZero() {
+			t.Errorf("%s: %v, want %q", name, a.Broken, tt.says)
+		}
+	}
+}
+
+// TestAPatchFitsOnlyWhatItWasMadeFor applies patches as an API server does.
+func TestAPatchFitsOnlyWhatItWasMadeFor(t *testing.T) {
+	t.Parallel()
+	text := `{` + meta + `,"spec":{"sources":[{"ref":"v"},{"plugin":{"parameters":[{"name":"a","string":"x"},{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}},
+	 {"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T11:00:00Z"}]}}]}}`
+	a := application.Parse(object(t, text))
+	to, _ := application.ParseInstant("2026-11-21T12:00:00Z")
+	hold := "x"
+	data, err := a.Patch(application.Change{To: to, Record: application.Record{Instant: to}, Hold: &hold})
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch, err := jsonpatch.DecodePatch(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := patch.Apply([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := application.Parse(object(t, string(out)))
+	if !after.AsOf.Equal(to) || after.Places[0].Value != after.Places[1].Value || after.Settings.Hold != "x" || !after.Record.Instant.Equal(to) {
+		t.Errorf("after the patch: %s", out)
+	}
+	for name, changed := range map[string]string{
+		"another version": strings.Replace(text, `"7"`, `"8"`, 1),
+		"another value":   strings.Replace(text, "2026-11-20T11", "2026-11-20T10", 1),
+		"another order":   strings.Replace(text, `{"name":"a","string":"x"},{"name":"as-of","string":"2026-11-20T12:00:00Z"}`, `{"name":"as-of","string":"2026-11-20T12:00:00Z"},{"name":"a","string":"x"}`, 1),
+	} {
+		if _, err := patch.Apply([]byte(changed)); err == nil {
+			t.Errorf("%s: the patch fits", name)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(spec(`{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}`))
+	f.Add(`{` + meta + `,"status":{"history":[1],"operationState":{"syncResult":{"resources":[3],"sources":[null]}},"conditions":{}},"operation":1}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var o map[string]any
+		if json.Unmarshal([]byte(text), &o) != nil || o == nil {
+			return
+		}
+		a := application.Parse(&unstructured.Unstructured{Object: o})
+		a.Judge()
+		_ = a.Stuck()
+		if a.Selected && a.Broken == nil && a.AsOf.IsZero() && len(a.Places) == 0 {
+			t.Fatal("neither movable nor broken")
+		}
+	})
+}
