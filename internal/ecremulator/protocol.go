@@ -84,13 +84,14 @@ var operations map[string]operation
 
 func init() {
 	operations = map[string]operation{
-		"BatchDeleteImage":      decoded((*Emulator).batchDeleteImage),
-		"BatchGetImage":         decoded((*Emulator).batchGetImage),
-		"DescribeImages":        decoded((*Emulator).describeImages),
-		"DescribeRepositories":  decoded((*Emulator).describeRepositories),
-		"GetAuthorizationToken": decoded((*Emulator).getAuthorizationToken),
-		"ListImages":            decoded((*Emulator).listImages),
-		"PutImage":              decoded((*Emulator).putImage),
+		"BatchDeleteImage":          decoded((*Emulator).batchDeleteImage),
+		"BatchGetImage":             decoded((*Emulator).batchGetImage),
+		"DescribeImages":            decoded((*Emulator).describeImages),
+		"DescribeImageScanFindings": decoded((*Emulator).describeImageScanFindings),
+		"DescribeRepositories":      decoded((*Emulator).describeRepositories),
+		"GetAuthorizationToken":     decoded((*Emulator).getAuthorizationToken),
+		"ListImages":                decoded((*Emulator).listImages),
+		"PutImage":                  decoded((*Emulator).putImage),
 	}
 }
 
