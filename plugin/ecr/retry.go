@@ -101,6 +101,10 @@ func hollow(result any) error {
 		if out.ImageDetails == nil {
 			return errHollow
 		}
+	case *ecr.DescribeImageScanFindingsOutput:
+		if out.ImageScanStatus == nil || out.ImageScanStatus.Status == "" {
+			return errHollow
+		}
 	}
 	return nil
 }
