@@ -3,4 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 (cd bench/peers && go build -o ../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5)
+(cd bench/peers && go build -o ../../bin/tagbytag ./tagbytag)
 go run ./bench/generate -generate bin/generate -kustomize bin/kustomize "$@"

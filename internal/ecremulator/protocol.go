@@ -182,7 +182,7 @@ func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
 	}
 	if res.delegate != nil {
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK, cut: res.cut}
-		defer func() { r.call.Status = sw.status }()
+		defer func() { r.call.Status, r.call.Bytes = sw.status, sw.sent }()
 		res.delegate.ServeHTTP(sw, r.http)
 		return
 	}
@@ -200,10 +200,12 @@ func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
 		return
 	}
 	if res.cut {
+		r.call.Bytes = int64(len(res.body) / 2)
 		_, _ = w.Write(res.body[:len(res.body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
+	r.call.Bytes = int64(len(res.body))
 	_, _ = w.Write(res.body) // a client that has gone away needs no answer
 }
 
