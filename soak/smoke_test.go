@@ -103,8 +103,12 @@ func smokeWorld(t *testing.T, seed uint64) {
 	lie := rng.IntN(len(lies) + 4) // above: none
 	names := []string{"auth-service", "feed-service", "media-service"}[:1+rng.IntN(3)]
 	liar := rng.IntN(len(names))
-	conf := "apiVersion: staging.nova/v1alpha1\nkind: SmokeTest\ndeadline: 20s\n" +
-		"defaults: {rolloutTimeout: 2s, probeTimeout: 2s, requestTimeout: 1s, interval: 50ms, doomAfter: 300ms, unschedulableAfter: 600ms}\nservices:\n"
+	// Where there is a lie, waiting is all that patience would do.
+	patience := "rolloutTimeout: 2s, probeTimeout: 2s, requestTimeout: 1s"
+	if lie >= len(lies) {
+		patience = "rolloutTimeout: 50s, probeTimeout: 50s, requestTimeout: 20s"
+	}
+	conf := "apiVersion: staging.nova/v1alpha1\nkind: SmokeTest\ndeadline: 60s\ndefaults: {interval: 50ms, " + patience + "}\nservices:\n"
 	told := ""
 	for i, name := range names {
 		app := apitest.NewApp(name, 1+rng.IntN(3), 8080)
