@@ -20,8 +20,10 @@ help: ## List the targets
 demo: build ## Watch generate at work, on an emulated ECR: no account, no cluster
 	@$(GO) run ./internal/demo -generate bin/generate -manifests manifests
 
+# A program with the race detector sleeps for a second at its end, each package's
+# tests too, unless told otherwise.
 test: ## Run every test, with the race detector and in random order
-	$(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
+	GORACE=atexit_sleep_ms=20 $(GO) test -count=1 -race -shuffle=on -timeout=20m ./...
 
 e2e: ## Tell the whole story on kind with Argo CD (RUN=TestName, E2E_KEEP=1)
 	@e2e/run.sh
@@ -36,12 +38,13 @@ images: ## Build the programs' images with ko: KO_DOCKER_REPO=HOST/PREFIX IMAGE_
 	  VERSION=$(VERSION) COMMIT=$(COMMIT) KO_DOCKER_REPO=$(KO_DOCKER_REPO)/$(IMAGE_PREFIX)$$program \
 	    $(GO) tool -modfile=tools/e2e/go.mod ko build --bare --tags $(COMMIT) ./cmd/$$program; done
 
-lint: ## Check format, vet, staticcheck, and that go.mod is tidy
+lint: ## Check format, vet, staticcheck, workflows, and that go.mod is tidy
 	@unformatted="$$($(LINT) gofumpt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./e2e/...
 	$(LINT) staticcheck ./...
 	$(LINT) staticcheck -tags e2e ./e2e/...
+	$(LINT) actionlint
 	$(GO) mod tidy -diff
 
 fmt: ## Format the code
@@ -53,7 +56,7 @@ fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 soak: ## Render random worlds under random faults (SOAK_RENDERS=10000 SOAK_SMOKES=500 SOAK_SEED=N)
 	@$(GO) test -count=1 -timeout=4h -v -run 'TestSoak' ./soak 2>&1 | grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS: .*/)'; exit "$${PIPESTATUS[0]}"
 
-bench: build ## Measure generate against kustomize, and how it grows
+bench: build ## Measure generate and smoke against kustomize and curl, and how they grow
 	@bench/run.sh
 
 vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
@@ -61,7 +64,7 @@ vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)
 
 tidy: ## Tidy every module
 	$(GO) mod tidy
-	@for m in tools/lint tools/e2e tools/validate bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
+	@for m in tools/lint tools/e2e tools/validate tools/argocd bench/peers; do (cd $$m && $(GO) mod tidy) || exit 1; done
 
 clean: ## Remove what was built
 	rm -rf bin $(ARTIFACTS)

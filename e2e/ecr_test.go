@@ -45,15 +45,10 @@ func TestECRFails(t *testing.T) {
 		{"credentials expired", "expired-token", "credentials"},
 	} {
 		var v verified
-		var sha, asOf string
+		var asOf string
 		testenv.Test(t, features.New(c.name).
 			Setup(step(func(ctx context.Context, t *testing.T) {
 				v = baseline(ctx, t)
-				dirty()
-				var err error
-				sha, err = w.Repository.Push("feat: " + c.name)
-				need(t, err)
-				need(t, w.Build(ctx, sha, nil))
 				need(t, w.Registry.Fault(ctx, c.fault))
 				asOf = world.Now()
 				need(t, w.Application.SetAsOf(ctx, asOf))
@@ -65,16 +60,42 @@ func TestECRFails(t *testing.T) {
 			})).
 			Assess("back again: it recovers", step(func(ctx context.Context, t *testing.T) {
 				need(t, w.Registry.Repair(ctx))
-				_, err := w.Application.Refresh(ctx, true)
+				s, err := w.Application.Refresh(ctx, true)
 				need(t, err)
-				_, err = w.Deployed(ctx, asOf)
-				need(t, err)
-				need(t, w.CheckRuns(ctx, sha))
-				clean = sha
+				if got := s.Status.Sync.ComparedTo.Source.AsOf(); s.Status.Sync.Status != "Synced" || got != asOf {
+					t.Errorf("compared at %s, want Synced at %s: %s", got, asOf, s)
+				}
+				v.untouched(ctx, t)
 			})).
 			Teardown(step(func(ctx context.Context, t *testing.T) { need(t, w.Registry.Repair(ctx)) })).
 			Feature())
 	}
+}
+
+func TestECRFailsWithNewImages(t *testing.T) {
+	testenv.Test(t, features.New("ECR down when new images wait").
+		Assess("they are deployed when it is back", step(func(ctx context.Context, t *testing.T) {
+			v := baseline(ctx, t)
+			dirty()
+			sha, err := w.Repository.Push("feat: waits for ECR")
+			need(t, err)
+			need(t, w.Build(ctx, sha, nil))
+			need(t, w.Registry.Fault(ctx, "unavailable"))
+			asOf := world.Now()
+			need(t, w.Application.SetAsOf(ctx, asOf))
+			_, err = w.Application.Refresh(ctx, true)
+			need(t, err)
+			complains(ctx, t, v, "gave up at the deadline")
+			need(t, w.Registry.Repair(ctx))
+			_, err = w.Application.Refresh(ctx, true)
+			need(t, err)
+			_, err = w.Deployed(ctx, asOf)
+			need(t, err)
+			need(t, w.CheckRuns(ctx, sha))
+			clean = sha
+		})).
+		Teardown(step(func(ctx context.Context, t *testing.T) { need(t, w.Registry.Repair(ctx)) })).
+		Feature())
 }
 
 func TestRepositoryMissing(t *testing.T) {

@@ -37,7 +37,6 @@ func TestNewImageWithoutMovingAsOf(t *testing.T) {
 	testenv.Test(t, features.New("a new image, as-of not moved").
 		Assess("nothing moves, also not on a hard refresh", step(func(ctx context.Context, t *testing.T) {
 			v := baseline(ctx, t)
-			defer dirty()
 			sha, err := w.Repository.Push("feat: waits for as-of")
 			need(t, err)
 			need(t, w.Build(ctx, sha, nil))

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
@@ -16,9 +17,9 @@ func TestStores(t *testing.T) {
 		Assess("are looked at by smoke, for real", step(func(ctx context.Context, t *testing.T) {
 			baseline(ctx, t)
 			dirty()
-			need(t, w.Application.SetPath(ctx, world.StoresOverlay))
-			asOf := world.Now()
-			s, err := w.MoveAndVerify(ctx, asOf)
+			asOf, began := world.Now(), time.Now()
+			need(t, w.Application.SetPath(ctx, world.StoresOverlay, asOf))
+			s, err := w.Verified(ctx, asOf, began)
 			need(t, err)
 			checkFullSync(t, s, asOf)
 			for _, check := range []string{"redis-sentinel", "kafka"} {
@@ -30,7 +31,7 @@ func TestStores(t *testing.T) {
 			}
 		})).
 		Teardown(step(func(ctx context.Context, t *testing.T) {
-			need(t, w.Application.SetPath(ctx, world.Overlay))
+			need(t, w.Application.SetPath(ctx, world.Overlay, world.Now()))
 		})).
 		Feature())
 }

@@ -20,7 +20,7 @@ const registry = "025434362120.dkr.ecr.ap-northeast-1.amazonaws.com/nova/"
 func TestEveryImageIsOursUntaggedAndHasAPolicy(t *testing.T) {
 	t.Parallel()
 	eachOverlay(t, func(t *testing.T, o overlay, r *rendered) {
-		policies, err := policy.Load(o.dir())
+		policies, err := policy.Load(o.dir(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestServicesFollowTheirEnvironmentsPolicy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.overlay, func(t *testing.T) {
 			t.Parallel()
-			policies, err := policy.Load(filepath.Join("nova", "overlays", tt.overlay))
+			policies, err := policy.Load(filepath.Join("nova", "overlays", tt.overlay), "")
 			if err != nil {
 				t.Fatal(err)
 			}

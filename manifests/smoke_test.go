@@ -167,13 +167,13 @@ func TestExitCodesAreTheSameEverywhere(t *testing.T) {
 	if n := len(job.Spec.PodFailurePolicy.Rules); n > 20 {
 		t.Errorf("%d rules, the API server takes 20", n)
 	}
-	readme, err := os.ReadFile(filepath.Join("..", "smoke", "README.md"))
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range verdict.Classes() {
 		if row := fmt.Sprintf("| %d | `%s` | %s |", c.Code, c.Class, c.Meaning); !strings.Contains(string(readme), row) {
-			t.Errorf("smoke/README.md lacks the row\n%s", row)
+			t.Errorf("README.md lacks the row\n%s", row)
 		}
 		if row := fmt.Sprintf("%3d  %-14s  %s\n", c.Code, c.Class, c.Meaning); !strings.Contains(verdict.Help(), row) {
 			t.Errorf("--help lacks the row %q", row)
@@ -220,10 +220,19 @@ func TestTheRoleIsWhatSmokeAsksFor(t *testing.T) {
 
 func TestComponentsFitAndSwitchTheirSectionsOn(t *testing.T) {
 	t.Parallel()
-	for _, components := range [][]string{{"redis-sentinel"}, {"kafka"}, {"redis-sentinel", "kafka"}} {
-		t.Run(strings.Join(components, "+"), func(t *testing.T) {
+	sets := [][]string{{"redis-sentinel"}, {"kafka"}, {"redis-sentinel", "kafka"}}
+	renders, files := map[string]*rendered{}, map[string][]byte{}
+	for _, components := range sets {
+		name := strings.Join(components, "+")
+		renders[name] = with(t, components...)
+		files[name] = renders[name].yaml
+	}
+	statuses := validate(t, files) // in one go: it costs seconds each time
+	for _, components := range sets {
+		name := strings.Join(components, "+")
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := with(t, components...)
+			r := renders[name]
 			conf := smokeConfig(t, r)
 			if len(conf.Services) != len(services) {
 				t.Errorf("%d services are left", len(conf.Services))
@@ -238,8 +247,8 @@ func TestComponentsFitAndSwitchTheirSectionsOn(t *testing.T) {
 			for _, d := range all[*appsv1.Deployment](r) {
 				add(need, charge(d.Spec.Template.Spec, defaults), peak(d))
 			}
-			sets := named[*appsv1.StatefulSet](r)
-			for _, s := range sets {
+			stateful := named[*appsv1.StatefulSet](r)
+			for _, s := range stateful {
 				add(need, charge(s.Spec.Template.Spec, defaults), int64(*s.Spec.Replicas))
 			}
 			add(need, jobPod, jobPods)
@@ -259,16 +268,14 @@ func TestComponentsFitAndSwitchTheirSectionsOn(t *testing.T) {
 					t.Errorf("%s has no label %s", o, partOfLabel)
 				}
 			}
-			if k := conf.Kafka; k != nil && (int(*sets["kafka"].Spec.Replicas) != k.MinBrokers || len(k.Brokers) != k.MinBrokers) {
-				t.Errorf("%d brokers run, smoke wants %d", *sets["kafka"].Spec.Replicas, k.MinBrokers)
+			if k := conf.Kafka; k != nil && (int(*stateful["kafka"].Spec.Replicas) != k.MinBrokers || len(k.Brokers) != k.MinBrokers) {
+				t.Errorf("%d brokers run, smoke wants %d", *stateful["kafka"].Spec.Replicas, k.MinBrokers)
 			}
-			if s := conf.RedisSentinel; s != nil && (int(*sets["redis-sentinel"].Spec.Replicas) != s.Sentinels || int(*sets["redis"].Spec.Replicas) != s.WantReplicas()+1) {
+			if s := conf.RedisSentinel; s != nil && (int(*stateful["redis-sentinel"].Spec.Replicas) != s.Sentinels || int(*stateful["redis"].Spec.Replicas) != s.WantReplicas()+1) {
 				t.Errorf("smoke wants %d sentinels and %d replicas", s.Sentinels, s.WantReplicas())
 			}
-			for file, statuses := range validate(t, map[string][]byte{strings.Join(components, "-"): r.yaml}) {
-				if found := failures(statuses); len(found) > 0 {
-					t.Errorf("%s: %s", file, strings.Join(found, "; "))
-				}
+			if found := failures(statuses[name]); len(found) > 0 {
+				t.Errorf("the schemas refuse it: %s", strings.Join(found, "; "))
 			}
 		})
 	}

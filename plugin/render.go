@@ -119,14 +119,7 @@ func survey(ctx context.Context, o Options) (*render, error) {
 		return nil, fmt.Errorf("%w: %s, and this machine's clock says %s; clocks may differ by %s: check the instant and the clock",
 			ErrFuture, o.AsOf.UTC().Format(time.RFC3339), o.Now().UTC().Format(time.RFC3339), MaxSkew)
 	}
-	config, policyErr := policy.Load(o.Dir)
-	if policyErr != nil {
-		if err := build.Check(o.Dir); err != nil {
-			return nil, err
-		}
-		return nil, policyErr
-	}
-	r := &render{o: o, config: config, root: o.Root}
+	r := &render{o: o, root: o.Root}
 	if r.root == "" {
 		// No repository is no error yet: only the commit policy needs one.
 		r.root, _ = history.FindRoot(o.Dir)
@@ -134,6 +127,14 @@ func survey(ctx context.Context, o Options) (*render, error) {
 	if real, err := filepath.EvalSymlinks(r.root); err == nil && r.root != "" {
 		r.root = real
 	}
+	config, policyErr := policy.Load(o.Dir, r.root)
+	if policyErr != nil {
+		if err := build.Check(o.Dir); err != nil {
+			return nil, err
+		}
+		return nil, policyErr
+	}
+	r.config = config
 	var wg sync.WaitGroup
 	var buildErr error
 	if config.NeedsHistory() {
@@ -270,10 +271,16 @@ func (r *render) pin(decisions []resolve.Decision) ([]byte, error) {
 		chosen[d.Name] = d.Image
 		list = append(list, d.Image)
 	}
+	var pinned []string
+	for _, u := range r.uses {
+		if u.Digest != "" && u.Invalid == nil {
+			pinned = append(pinned, u.Reference.String())
+		}
+	}
 	if err := images.Pin(r.uses, chosen); err != nil {
 		return nil, err
 	}
-	record := release.New(list)
+	record := release.New(list, pinned...)
 	if r.config.Release != nil {
 		if err := r.addRelease(record, chosen); err != nil {
 			return nil, err

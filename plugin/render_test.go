@@ -40,9 +40,9 @@ type scene struct {
 }
 
 // The SDK reads its environment, so that scenes can not run in parallel.
-func newScene(t *testing.T, files map[string]string) *scene {
+func newScene(t *testing.T, files map[string]string, with ...ecremulator.Option) *scene {
 	t.Helper()
-	s := &scene{dir: t.TempDir(), emulator: ecremulator.Start(t)}
+	s := &scene{dir: t.TempDir(), emulator: ecremulator.Start(t, with...)}
 	s.registry = ecremulator.Must(s.emulator.CreateRegistry(novaworld.Account, novaworld.Region))
 	for name, value := range s.emulator.Env() {
 		t.Setenv(name, value)

@@ -83,6 +83,9 @@ func setup(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	// With the race detector each of the many programs would sleep for a second
+	// before it ends.
+	env.Setenv("GORACE", "atexit_sleep_ms=20")
 	env.Setenv("NOVA", w.Root)
 	env.Setenv("STAGING", w.Overlay("staging"))
 	env.Setenv("HOST", w.Registry.Host())
@@ -331,7 +334,7 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	c := exec.Command(path, args[3:]...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "AWS_ENDPOINT_URL_ECR", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+	for _, name := range []string{"HOME", "AWS_ENDPOINT_URL_ECR", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "GORACE"} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
 	}
 	var out, stderr strings.Builder

@@ -32,6 +32,8 @@ func TestScripts(t *testing.T) {
 			s.Add(hanging)
 			env.Setenv("RELEASE", s.AddRelease(t, "auth-service", "slow-service"))
 			env.Setenv("KUBECONFIG", s.Kubeconfig(t))
+			// With the race detector each program would sleep for a second before it ends.
+			env.Setenv("GORACE", "atexit_sleep_ms=20")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -46,9 +48,17 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("%s ended with %s, want %s", strings.Join(args[1:], " "), code, args[0])
 				}
 			},
-			// term sends SIGTERM to the program in the background after 300 ms.
-			"term": func(ts *testscript.TestScript, _ bool, _ []string) {
-				time.Sleep(300 * time.Millisecond)
+			// term FILE sends SIGTERM to the program in the background once it has
+			// made FILE, which it does after it has begun to listen for signals.
+			"term": func(ts *testscript.TestScript, _ bool, args []string) {
+				for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+					if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+						break
+					}
+					if time.Since(begun) > time.Minute {
+						ts.Fatalf("the program has not made %s", args[0])
+					}
+				}
 				for _, c := range ts.BackgroundCmds() {
 					ts.Check(c.Process.Signal(syscall.SIGTERM))
 				}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/proerror77/nova-staging/internal/ecremulator"
@@ -14,7 +15,13 @@ import (
 //	GET    /calls         {"ecr": N, "oci": N, …}: calls answered since the start
 //	PUT    /fault         {"kind": "throttle", "op": "", "repository": ""}: in place of all others
 //	DELETE /fault
-type control struct{ emulator *ecremulator.Emulator }
+//	GET    /queue         {"messages": N}: what the queue nova-trigger holds
+//	POST   /queue         the body becomes a message
+//	PUT    /queue/order   {"duplicates": 0.3, "unordered": true}: as SQS may do
+type control struct {
+	emulator *ecremulator.Emulator
+	queue    *ecremulator.Queue
+}
 
 // faults are the kinds that tests ask for.
 var faults = map[string]ecremulator.FaultKind{
@@ -42,15 +49,48 @@ func (c *control) handler() http.Handler {
 		c.emulator.ClearFaults()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("GET /queue", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]int{"messages": c.queue.Len()})
+	})
+	mux.HandleFunc("POST /queue", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 256<<10))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer(w, map[string]string{"id": c.queue.Send(string(body))})
+	})
+	mux.HandleFunc("PUT /queue/order", c.putOrder)
 	return mux
+}
+
+func (c *control) putOrder(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Duplicates float64
+		Unordered  bool
+	}
+	if !decode(w, r, &in) {
+		return
+	}
+	c.queue.SetDuplicates(in.Duplicates, 1)
+	c.queue.SetUnordered(in.Unordered)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// decode reads a request's body, or answers that it can not.
+func decode(w http.ResponseWriter, r *http.Request, into any) bool {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
 }
 
 func (c *control) putFault(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Kind, Op, Repository string }
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	if !decode(w, r, &in) {
 		return
 	}
 	kind, ok := faults[in.Kind]

@@ -1,8 +1,9 @@
 // Command lab is what a test cluster has in place of AWS and Kafka: the ECR
-// emulator with its API and registry, and brokers that speak Kafka's protocol.
+// emulator with its API and registry, an SQS queue that hears of every push, and
+// brokers that speak Kafka's protocol.
 // A small API of its own lets the tests break it on purpose.
 //
-// It listens on :5000 (ECR's API and the registry), :5001 (the tests' API) and,
+// It listens on :5000 (the APIs of ECR and SQS, and the registry), :5001 (the tests' API) and,
 // on the Pod's address, :9092 to :9094 (Kafka).
 package main
 
@@ -45,6 +46,11 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	queue, err := e.CreateQueue(novaworld.Account, novaworld.Region, "nova-trigger", ecremulator.QueueOptions{})
+	if err != nil {
+		return err
+	}
+	e.EmitTo(queue)
 	brokers, err := startKafka(os.Getenv("POD_IP"))
 	if err != nil {
 		return err
@@ -54,7 +60,7 @@ func run(ctx context.Context) error {
 
 	servers := []*http.Server{
 		{Addr: ":5000", Handler: e, ReadHeaderTimeout: 10 * time.Second},
-		{Addr: ":5001", Handler: (&control{emulator: e}).handler(), ReadHeaderTimeout: 10 * time.Second},
+		{Addr: ":5001", Handler: (&control{emulator: e, queue: queue}).handler(), ReadHeaderTimeout: 10 * time.Second},
 	}
 	failed := make(chan error, len(servers))
 	for _, s := range servers {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,7 +17,12 @@ var applications = schema.GroupVersionResource{Group: "argoproj.io", Version: "v
 
 // State is what the tests look at in an Application.
 type State struct {
-	Spec struct {
+	Metadata struct {
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
+	// Operation is one that was asked for and has not begun.
+	Operation any `json:"operation"`
+	Spec      struct {
 		Source Source `json:"source"`
 	} `json:"spec"`
 	Status struct {
@@ -213,9 +217,14 @@ func (a *Application) AddAsOf(ctx context.Context, instant string) error {
 	}})
 }
 
-// SetPath makes it render another folder.
-func (a *Application) SetPath(ctx context.Context, path string) error {
-	return a.patch(ctx, []map[string]any{{"op": "replace", "path": "/spec/source/path", "value": path}})
+// SetPath makes it render another folder at another instant: in one patch, or
+// Argo CD may sync in between.
+func (a *Application) SetPath(ctx context.Context, path, instant string) error {
+	return a.patch(ctx, []map[string]any{
+		{"op": "replace", "path": "/spec/source/path", "value": path},
+		{"op": "test", "path": "/spec/source/plugin/parameters/0/name", "value": "as-of"},
+		{"op": "replace", "path": "/spec/source/plugin/parameters/0/string", "value": instant},
+	})
 }
 
 func (a *Application) patch(ctx context.Context, operations []map[string]any) error {
@@ -225,6 +234,11 @@ func (a *Application) patch(ctx context.Context, operations []map[string]any) er
 	}
 	_, err = a.client.Patch(ctx, a.name, types.JSONPatchType, body, metav1.PatchOptions{})
 	return err
+}
+
+// Sync asks for a sync of everything, as the button does.
+func (a *Application) Sync(ctx context.Context) error {
+	return a.merge(ctx, map[string]any{"operation": map[string]any{"sync": map[string]any{"syncStrategy": map[string]any{"hook": map[string]any{}}}}})
 }
 
 const refreshAnnotation = "argocd.argoproj.io/refresh"
@@ -253,10 +267,4 @@ func (a *Application) Refresh(ctx context.Context, hard bool) (State, error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// short is an instant's time of day, for a log.
-func short(instant string) string {
-	_, clock, _ := strings.Cut(strings.TrimSuffix(instant, "Z"), "T")
-	return clock
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // RenderRuns waits until generate runs in the sidecar.
@@ -23,10 +26,46 @@ func (w *World) RenderRuns(ctx context.Context) error {
 }
 
 // KillSidecar kills Argo CD's plugin server in the sidecar and the render with
-// it, as the kernel does for want of memory.
+// it, as the kernel does for want of memory, and waits until it serves again.
 func (w *World) KillSidecar(ctx context.Context) error {
-	_, err := w.cluster.exec(ctx, nil, "pkill", "-KILL", "-f", "argocd-cmp-server")
-	return err
+	before, err := w.sidecar(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := w.cluster.exec(ctx, nil, "pkill", "-KILL", "-f", "argocd-cmp-server"); err != nil {
+		return err
+	}
+	limit, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	for {
+		now, err := w.sidecar(limit)
+		if err == nil && now.RestartCount > before.RestartCount && now.State.Running != nil {
+			// It has no probe; it serves its socket at once.
+			time.Sleep(2 * time.Second)
+			return nil
+		}
+		select {
+		case <-limit.Done():
+			return fmt.Errorf("waited 90s until the sidecar runs again: %+v (%v)", now.State, err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// sidecar is the state of generate's container.
+func (w *World) sidecar(ctx context.Context) (corev1.ContainerStatus, error) {
+	list, err := w.Kube.CoreV1().Pods("argocd").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=argocd-repo-server"})
+	if err != nil {
+		return corev1.ContainerStatus{}, err
+	}
+	for _, p := range list.Items {
+		for _, c := range p.Status.ContainerStatuses {
+			if c.Name == "nova-generate" && p.DeletionTimestamp == nil {
+				return c, nil
+			}
+		}
+	}
+	return corev1.ContainerStatus{}, fmt.Errorf("find the sidecar: no Pod of the repo-server has it")
 }
 
 // ReplaceRepoServer deletes the repo-server's Pod and waits for the next one.

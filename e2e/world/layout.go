@@ -13,22 +13,33 @@ import (
 //
 //	lab, argocd, application   e2e/manifests
 //	install                    manifests/argocd/example, which argocd builds on
-//	component, shipped         manifests/argocd and its application
+//	app-of-apps, trigger       e2e/manifests
+//	component, shipped,        manifests/argocd, its application
+//	shipped-trigger            and its trigger
 func (w *World) layOut(built images) error {
 	manifests := filepath.Join(w.settings.Root, "manifests", "argocd")
 	for to, from := range map[string]string{
 		"lab":         filepath.Join(w.settings.Root, "e2e", "manifests", "lab"),
 		"argocd":      filepath.Join(w.settings.Root, "e2e", "manifests", "argocd"),
 		"application": filepath.Join(w.settings.Root, "e2e", "manifests", "application"),
+		"app-of-apps": filepath.Join(w.settings.Root, "e2e", "manifests", "app-of-apps"),
+		"trigger":     filepath.Join(w.settings.Root, "e2e", "manifests", "trigger"),
 		"component":   manifests,
 		"shipped":     filepath.Join(manifests, "application"),
+
+		"shipped-trigger": filepath.Join(manifests, "trigger"),
 	} {
 		if err := os.CopyFS(filepath.Join(w.temp, to), os.DirFS(from)); err != nil {
 			return err
 		}
 	}
-	if err := appendFile(filepath.Join(w.temp, "lab", "kustomization.yaml"), imageOverride("lab", built.lab)); err != nil {
-		return err
+	for folder, image := range map[string][2]string{
+		"lab":     {"lab", built.lab},
+		"trigger": {"ghcr.io/proerror77/nova-staging/trigger", built.trigger},
+	} {
+		if err := appendFile(filepath.Join(w.temp, folder, "kustomization.yaml"), imageOverride(image[0], image[1])); err != nil {
+			return err
+		}
 	}
 	if err := shortenTimeout(filepath.Join(w.temp, "component", "plugin.yaml")); err != nil {
 		return err
@@ -113,11 +124,7 @@ func (w *World) copyNova(dir string) error {
 			return err
 		}
 	}
-	if w.settings.RedisImage == "" {
-		return nil
-	}
-	return appendFile(filepath.Join(nova, "overlays", "staging-stores", "kustomization.yaml"),
-		imageOverride("docker.io/library/redis", w.settings.RedisImage))
+	return nil
 }
 
 func imageOverride(name, reference string) string {

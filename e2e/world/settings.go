@@ -27,8 +27,6 @@ type Settings struct {
 	// ArgoCD is what installs Argo CD, an address or a file (E2E_ARGOCD_MANIFEST).
 	// Default: what manifests/argocd/example names.
 	ArgoCD string
-	// RedisImage stands for docker.io/library/redis (E2E_REDIS_IMAGE). Optional.
-	RedisImage string
 	// Load are images of the container engine that the node can not pull
 	// (E2E_LOAD_IMAGES, separated by spaces). Optional.
 	Load []string
@@ -66,7 +64,6 @@ func FromEnv() (Settings, error) {
 		NodeImage:  env("E2E_NODE_IMAGE", ""),
 		KindConfig: env("E2E_KIND_CONFIG", ""),
 		ArgoCD:     env("E2E_ARGOCD_MANIFEST", ""),
-		RedisImage: env("E2E_REDIS_IMAGE", ""),
 		Load:       strings.Fields(os.Getenv("E2E_LOAD_IMAGES")),
 	}, nil
 }

@@ -73,11 +73,17 @@ func (w *World) MoveAndVerify(ctx context.Context, asOf string) (State, error) {
 	if err := w.Application.SetAsOf(ctx, asOf); err != nil {
 		return State{}, err
 	}
+	return w.Verified(ctx, asOf, began)
+}
+
+// Verified waits until an instant is deployed, and logs how long it took from
+// some moment until smoke had passed.
+func (w *World) Verified(ctx context.Context, asOf string, since time.Time) (State, error) {
 	s, err := w.Deployed(ctx, asOf)
 	if err != nil {
 		return s, err
 	}
-	w.Log("as-of moved -> smoke passed: %.1fs", s.Status.OperationState.FinishedAt.Sub(began.Truncate(time.Second)).Seconds())
+	w.Log("%s -> smoke passed: %.0fs", asOf, s.Status.OperationState.FinishedAt.Sub(since.Truncate(time.Second)).Seconds())
 	return s, nil
 }
 

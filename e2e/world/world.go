@@ -134,14 +134,14 @@ func (w *World) config() *rest.Config {
 }
 
 // images are the references on the node of what ko built.
-type images struct{ generate, lab string }
+type images struct{ generate, trigger, lab string }
 
 func (w *World) buildOnNode(ctx context.Context) error {
-	refs, err := w.ko().onNode(ctx, "./cmd/generate", "./e2e/lab")
+	refs, err := w.ko().onNode(ctx, "./cmd/generate", "./cmd/trigger", "./e2e/lab")
 	if err != nil {
 		return err
 	}
-	return w.layOut(images{generate: refs[0], lab: refs[1]})
+	return w.layOut(images{generate: refs[0], trigger: refs[1], lab: refs[2]})
 }
 
 func (w *World) startLab(ctx context.Context) error {

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -55,13 +56,17 @@ type App struct {
 	Slice      *discoveryv1.EndpointSlice
 }
 
-// addresses hands loopback addresses out, each once: Linux answers on all of
-// 127.0.0.0/8, so that every Pod can have its own.
-var addresses atomic.Uint32
+// addresses counts those that were handed out. Linux answers on all of
+// 127.0.0.0/8, so that every Pod can have its own; the beginning is random, for
+// tests of other packages run at the same time.
+var (
+	addresses    atomic.Uint32
+	firstAddress = rand.Uint32N(240 << 16)
+)
 
 // Address is a loopback address that nobody else has.
 func Address() string {
-	n := addresses.Add(1)
+	n := (firstAddress + addresses.Add(1)) % (240 << 16)
 	return fmt.Sprintf("127.%d.%d.%d", 10+n>>16, n>>8&0xff, n&0xff)
 }
 

@@ -1,6 +1,7 @@
 // Package ecremulator is Amazon ECR in one process: the JSON API that the AWS
-// SDKs speak, enough of AWS STS to assume roles, and the OCI registry that
-// container runtimes pull from, all over the same images.
+// SDKs speak, enough of AWS STS to assume roles, the OCI registry that
+// container runtimes pull from, all over the same images, and SQS queues that
+// get EventBridge's events of pushes.
 //
 // An [Emulator] is an [net/http.Handler]. [Start] serves one for the length of
 // a test:

@@ -39,6 +39,8 @@ type Emulator struct {
 	roles      map[string]*Role
 	denials    []*Denial
 	passwords  map[string]password
+	queues     map[string]*Queue // by path
+	rules      []*Queue          // that get events of pushes
 }
 
 type registryKey struct{ account, region string }
@@ -145,14 +147,16 @@ func (e *Emulator) defaultAccount() string {
 	return DefaultAccount
 }
 
-// ServeHTTP answers the ECR and STS APIs and the OCI registry: /v2/ is the
-// registry's, a request with X-Amz-Target is ECR's, and a form is STS's.
+// ServeHTTP answers the ECR, SQS and STS APIs and the OCI registry: /v2/ is the
+// registry's, a request with X-Amz-Target is ECR's or SQS's, and a form is STS's.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		e.serveRegistry(w, r)
 	case r.Header.Get("X-Amz-Target") == "" && strings.HasPrefix(r.Header.Get("Content-Type"), formType):
 		e.serve(w, r, "sts", e.answerSTS)
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), sqsPrefix):
+		e.serve(w, r, "sqs", e.answerSQS)
 	default:
 		e.serve(w, r, "ecr", e.answerAPI)
 	}

@@ -73,9 +73,15 @@ func (r *Repository) putTagged(now time.Time, manifest []byte, mediaType, tag st
 		return nil, false, r.putError(err)
 	}
 	if tag == "" {
+		if created {
+			r.emit(now, img.digest)
+		}
 		return img, !created, nil
 	}
 	err = r.tag(img, tag)
+	if err == nil {
+		r.emit(now, img.digest, tag)
+	}
 	return img, errors.Is(err, ErrExists), nil
 }
 

@@ -100,6 +100,7 @@ func operationNames() []string {
 	names := slices.Collect(maps.Keys(operations))
 	names = append(names, "AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity")
 	names = append(names, ociOperations...)
+	names = append(names, sqsOperationNames()...)
 	slices.Sort(names)
 	return names
 }

@@ -70,6 +70,7 @@ func (r *Repository) PushAt(t time.Time, c Content, tags ...string) (string, err
 			return "", fmt.Errorf("push to %s: %w", r.name, err)
 		}
 	}
+	r.emit(t, img.digest, tags...)
 	return img.digest, nil
 }
 
@@ -185,6 +186,7 @@ func (r *Repository) Tag(digest, tag string) error {
 	if err := r.tag(img, tag); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
+	r.emit(r.registry.emulator.Now(), digest, tag)
 	return nil
 }
 

@@ -59,6 +59,7 @@ func (s *Server) Env() map[string]string { return s.EnvFor(s.Credentials()) }
 func (s *Server) EnvFor(c Credentials) map[string]string {
 	env := map[string]string{
 		"AWS_ENDPOINT_URL_ECR": s.URL,
+		"AWS_ENDPOINT_URL_SQS": s.URL,
 		"AWS_ENDPOINT_URL_STS": s.URL,
 	}
 	maps.Copy(env, isolatedEnv())

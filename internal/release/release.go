@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -57,27 +58,35 @@ func (i Image) Ref() string { return i.Name + ":" + i.Tag + "@" + i.Digest }
 type Release struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// ID is 16 hexadecimal digits over the images: equal sets have equal IDs.
+	// ID is 16 hexadecimal digits over Images and Pinned: equal sets have equal IDs.
 	ID string `json:"id"`
 	// Images sorted by name, each name once.
 	Images []Image `json:"images"`
+	// Pinned are the references that the manifests themselves give with a digest,
+	// name[:tag]@digest, sorted, each once: the render left them as they are.
+	Pinned []string `json:"pinned,omitempty"`
 }
 
-// New makes the record of images. The order of images does not matter.
-func New(images []Image) Release {
+// New makes the record of resolved images and of references that were pinned
+// already. The order of neither matters.
+func New(images []Image, pinned ...string) Release {
 	sorted := slices.Clone(images)
 	slices.SortFunc(sorted, func(a, b Image) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range sorted {
 		sorted[i].PushedAt = sorted[i].PushedAt.UTC()
 	}
-	return Release{APIVersion: APIVersion, Kind: Kind, ID: id(sorted), Images: sorted}
+	pinned = slices.Compact(slices.Sorted(slices.Values(pinned)))
+	return Release{APIVersion: APIVersion, Kind: Kind, ID: id(sorted, pinned), Images: sorted, Pinned: pinned}
 }
 
 // id hashes what runs (name, tag, digest), not how it was chosen.
-func id(sorted []Image) string {
+func id(sorted []Image, pinned []string) string {
 	h := sha256.New()
 	for _, i := range sorted {
 		fmt.Fprintln(h, i.Ref())
+	}
+	for _, ref := range pinned {
+		fmt.Fprintln(h, "pinned", ref)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
@@ -124,7 +133,13 @@ func Decode(data []byte) (Release, error) {
 		}
 		seen[i.Name] = true
 	}
-	if want := New(r.Images).ID; r.ID != want {
+	for _, ref := range r.Pinned {
+		// Any algorithm: it is the manifests' text, and smoke knows what to make of it.
+		if name, digest, _ := strings.Cut(ref, "@"); name == "" || digest == "" {
+			return Release{}, fmt.Errorf("decode release: %q is not pinned, want name@digest", ref)
+		}
+	}
+	if want := New(r.Images, r.Pinned...).ID; r.ID != want {
 		return Release{}, fmt.Errorf("decode release: the id is %q but these images have id %q: the record was changed after the render", r.ID, want)
 	}
 	return r, nil

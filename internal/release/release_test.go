@@ -17,9 +17,11 @@ func images() []Image {
 	}
 }
 
+var pinned = "r/proxy:1@sha256:" + strings.Repeat("d", 64)
+
 func TestARecordReadsBackAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	want := New(images())
+	want := New(images(), pinned, pinned)
 	data, err := want.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -55,11 +57,14 @@ func TestTheIDIsThatOfWhatRuns(t *testing.T) {
 	if New(changed).ID == base.ID {
 		t.Error("another digest has the same id")
 	}
+	if New(images(), pinned).ID == base.ID {
+		t.Error("an image that the manifests pin has no part in the id")
+	}
 }
 
 func TestARecordThatProvesNothingIsRefused(t *testing.T) {
 	t.Parallel()
-	good, err := New(images()).Encode()
+	good, err := New(images(), pinned).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +83,8 @@ func TestARecordThatProvesNothingIsRefused(t *testing.T) {
 		{"a digest changed by hand", replace("sha256:a", "sha256:f"), "the record was changed after the render"},
 		{"a digest that is none", replace("sha256:a", "sha256:A"), "want sha256: and 64 hexadecimal digits"},
 		{"a tag changed by hand", replace(`"v1"`, `"v2"`), "the record was changed after the render"},
+		{"a pinned image changed by hand", replace("sha256:d", "sha256:f"), "the record was changed after the render"},
+		{"a pinned image without a digest", replace("@sha256:d", "-sha256:d"), "is not pinned"},
 		{"an image twice", replace(`"r/a"`, `"r/b"`), "image r/b is listed twice"},
 		{"an image without a name", replace(`"r/a"`, `""`), "an image without a name"},
 	}

@@ -133,7 +133,7 @@ func checkStruct(file string, node *yaml.Node, t reflect.Type, path string) erro
 			if path != "" {
 				at = " in " + path
 			}
-			return &Error{File: file, Line: key.Line, Msg: fmt.Sprintf("unknown field %q%s, valid fields are: %s", key.Value, at, strings.Join(names, ", "))}
+			return &Error{File: file, Line: key.Line, Msg: fmt.Sprintf("unknown field %s%s, valid fields are: %s", quote(key.Value), at, strings.Join(names, ", "))}
 		}
 		if first, dup := seen[key.Value]; dup {
 			return &Error{File: file, Line: key.Line, Msg: fmt.Sprintf("field %q is already given at line %d", key.Value, first)}
@@ -229,8 +229,18 @@ func kindOf(n *yaml.Node) string {
 		if n.Tag == "!!null" {
 			return "nothing"
 		}
-		return fmt.Sprintf("%q", n.Value)
+		return quote(n.Value)
 	}
+}
+
+// quote shows the beginning of what was found: it may be a whole file of
+// something else.
+func quote(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return fmt.Sprintf("%q…", string(r[:most]))
+	}
+	return fmt.Sprintf("%q", s)
 }
 
 func join(path, field string) string {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -24,6 +25,9 @@ type Options struct {
 	// Roles to assume for registries of other accounts. Optional. The first whose
 	// glob matches the registry's host is used.
 	Roles []Role
+	// Attempts at one call. Optional; by default it is tried again for as long as
+	// the caller's deadline allows.
+	Attempts int
 	// AppID is added to the user agent, so that CloudTrail shows who asked.
 	// Optional.
 	AppID string
@@ -111,7 +115,12 @@ func newClient(ctx context.Context, o Options, t tuning) (*Client, error) {
 		return nil, fmt.Errorf("load AWS configuration: %w: %s", ErrCredentials, clean(err.Error(), hide))
 	}
 	cfg.HTTPClient = boundedClient{cfg.HTTPClient, t.answer}
-	cfg.Retryer = func() aws.Retryer { return newRetryer(t) }
+	cfg.Retryer = func() aws.Retryer {
+		if o.Attempts > 0 {
+			return retry.AddWithMaxAttempts(newRetryer(t), o.Attempts)
+		}
+		return newRetryer(t)
+	}
 	own := &identity{provider: cfg.Credentials, hide: hide}
 	cfg.Credentials = own
 	return &Client{

@@ -95,3 +95,25 @@ func (r Repository) checkSuffix(suffix string) error {
 	}
 	return fmt.Errorf("%w: %q in host %s is not a region of an AWS partition that this version knows", ErrNotECR, r.Region, r.Host)
 }
+
+// Hosts are the names of an account's registry in a region: the ordinary one
+// first, then its FIPS and dual-stack forms. Empty for a region of no partition
+// that this version knows.
+func Hosts(account, region string) []string {
+	for _, p := range partitions {
+		if !p.regions.MatchString(region) {
+			continue
+		}
+		hosts := []string{
+			account + ".dkr.ecr." + region + "." + p.suffix,
+			account + ".dkr.ecr-fips." + region + "." + p.suffix,
+		}
+		if p.dualSuffix != "" {
+			hosts = append(hosts,
+				account+".dkr-ecr."+region+"."+p.dualSuffix,
+				account+".dkr-ecr-fips."+region+"."+p.dualSuffix)
+		}
+		return hosts
+	}
+	return nil
+}

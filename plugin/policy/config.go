@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -141,8 +142,10 @@ func (c *Config) NeedsHistory() bool {
 	return false
 }
 
-// Load reads images.yaml from a kustomization's folder.
-func Load(dir string) (*Config, error) {
+// Load reads images.yaml from a kustomization's folder. It follows a symlink
+// within root only, or within the folder where root is "": whoever writes to the
+// repository sees the errors, and they quote what they are about.
+func Load(dir, root string) (*Config, error) {
 	file := filepath.Join(dir, FileName)
 	info, err := os.Stat(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -151,17 +154,37 @@ func Load(dir string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image policy: %w", err)
 	}
+	if outside, err := leads(file, cmp.Or(root, dir)); err != nil {
+		return nil, fmt.Errorf("read image policy: %w", err)
+	} else if outside {
+		return nil, &strictyaml.Error{File: file, Msg: "is a symlink that leads outside the repository: copy the file into it"}
+	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read image policy: %s is not a regular file", file)
+		return nil, &strictyaml.Error{File: file, Msg: "is not a regular file"}
 	}
 	if info.Size() > strictyaml.MaxSize {
-		return nil, fmt.Errorf("read image policy: %s is %d bytes, at most %d are read", file, info.Size(), strictyaml.MaxSize)
+		return nil, &strictyaml.Error{File: file, Msg: fmt.Sprintf("is %d bytes, at most %d are read", info.Size(), strictyaml.MaxSize)}
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read image policy: %w", err)
 	}
 	return Parse(file, data)
+}
+
+// leads says whether a file really is somewhere else than in a folder.
+func leads(file, folder string) (outside bool, err error) {
+	paths := [2]string{file, folder}
+	for i, p := range paths {
+		if paths[i], err = filepath.Abs(p); err != nil {
+			return false, err
+		}
+		if paths[i], err = filepath.EvalSymlinks(paths[i]); err != nil {
+			return false, err
+		}
+	}
+	rel, err := filepath.Rel(paths[1], paths[0])
+	return err != nil || !filepath.IsLocal(rel), nil
 }
 
 // Parse reads and validates the content of an images.yaml. file is used in

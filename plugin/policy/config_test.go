@@ -160,14 +160,14 @@ func TestTagOfACommit(t *testing.T) {
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := Load(dir); !errors.Is(err, ErrMissing) {
+	if _, err := Load(dir, ""); !errors.Is(err, ErrMissing) {
 		t.Errorf("without a file the error is %v, want ErrMissing", err)
 	}
 	file := filepath.Join(dir, FileName)
 	if err := os.Mkdir(file, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Load(dir, ""); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("for a folder the error is %v", err)
 	}
 	if err := os.Remove(file); err != nil {
@@ -176,8 +176,57 @@ func TestLoad(t *testing.T) {
 	if err := os.WriteFile(file, []byte(head+"images:\n- {match: a, commit: {}}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := Load(dir); err != nil || c.Images[0].Commit.Depth != DefaultDepth {
+	if c, err := Load(dir, ""); err != nil || c.Images[0].Commit.Depth != DefaultDepth {
 		t.Errorf("read as %+v, %v", c, err)
+	}
+}
+
+// Whoever writes to a repository must not read the sidecar's files through the
+// message of an error.
+func TestLoadFollowsNoSymlinkOutOfTheRepository(t *testing.T) {
+	t.Parallel()
+	const secret = "top-secret-token-of-the-sidecar"
+	root, elsewhere := t.TempDir(), t.TempDir()
+	app := filepath.Join(root, "app")
+	if err := os.Mkdir(app, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	good := head + "images:\n- {match: a, commit: {}}\n"
+	for name, text := range map[string]string{
+		filepath.Join(root, "shared.yaml"): good, filepath.Join(elsewhere, "token"): secret, filepath.Join(elsewhere, "good.yaml"): good,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(root, "link")
+	if err := os.Symlink(elsewhere, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, target, root, want string
+	}{
+		{"a file of the repository", "../shared.yaml", root, ""},
+		{"the same where the repository is not known", "../shared.yaml", "", "leads outside the repository"},
+		{"a secret", filepath.Join(elsewhere, "token"), root, "leads outside the repository"},
+		{"a sound file elsewhere", filepath.Join(elsewhere, "good.yaml"), root, "leads outside the repository"},
+		{"through a folder that is a symlink", "../link/token", root, "leads outside the repository"},
+		{"a device", "/dev/zero", root, "leads outside the repository"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(app, FileName)
+			if err := os.Symlink(tt.target, file); err != nil {
+				t.Fatal(err)
+			}
+			defer os.Remove(file)
+			_, err := Load(app, tt.root)
+			if (err == nil) != (tt.want == "") {
+				t.Fatalf("got %v, want %q", err, tt.want)
+			}
+			if err != nil && (!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), secret)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
 	}
 }
 

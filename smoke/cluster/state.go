@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -192,7 +193,8 @@ type View struct {
 	Deployment *appsv1.Deployment
 	// ReplicaSets whose controller is Deployment, by UID.
 	ReplicaSets []*appsv1.ReplicaSet
-	// Pods whose controller is one of ReplicaSets, by UID, sorted by name.
+	// Pods whose controller is one of ReplicaSets, by UID, and those that Deployment
+	// selects whose ReplicaSet is gone; sorted by name.
 	Pods []*corev1.Pod
 	// Service by name; nil when there is none.
 	Service *corev1.Service
@@ -217,6 +219,7 @@ func (s *State) View(deployment, service string) View {
 			}
 		}
 	}
+	v.Pods = append(v.Pods, s.orphans(v.Deployment)...)
 	for id := range s.behind[service] {
 		v.Slices = append(v.Slices, s.slices[id])
 	}
@@ -224,6 +227,41 @@ func (s *State) View(deployment, service string) View {
 	slices.SortFunc(v.Pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(v.Slices, func(a, b *discoveryv1.EndpointSlice) int { return strings.Compare(a.Name, b.Name) })
 	return v
+}
+
+// orphans are Pods that a Deployment selects and whose ReplicaSet is not there
+// any more: with revisionHistoryLimit 0 it goes while its last Pods still
+// terminate, and still answer. The lock is held.
+func (s *State) orphans(d *appsv1.Deployment) []*corev1.Pod {
+	if d == nil {
+		return nil
+	}
+	var out []*corev1.Pod
+	var selected labels.Selector
+	for owner, ids := range s.owned {
+		if s.replicaSets[owner] != nil {
+			continue
+		}
+		for id := range ids {
+			p := s.pods[id]
+			if p == nil {
+				continue
+			}
+			if ref := metav1.GetControllerOfNoCopy(p); ref == nil || ref.Kind != "ReplicaSet" {
+				continue
+			}
+			if selected == nil {
+				var err error
+				if selected, err = metav1.LabelSelectorAsSelector(d.Spec.Selector); err != nil {
+					return nil // the API server takes no such selector
+				}
+			}
+			if selected.Matches(labels.Set(p.Labels)) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 // ConfigMap by name, nil when there is none.

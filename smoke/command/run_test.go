@@ -66,19 +66,27 @@ func smoke(t *testing.T, ctx context.Context, s *apitest.Server, conf string, ar
 	return o
 }
 
-// conf is a config for services with short times.
+// conf is a config for services with times that are short, so that what is wrong
+// is soon decided, and long enough for a first look on a loaded machine.
 func conf(services ...string) string {
 	var b strings.Builder
 	b.WriteString(`apiVersion: staging.nova/v1alpha1
 kind: SmokeTest
-deadline: 20s
-defaults: {rolloutTimeout: 2s, probeTimeout: 2500ms, requestTimeout: 1200ms, interval: 50ms, doomAfter: 300ms, unschedulableAfter: 600ms}
+deadline: 60s
+defaults: {rolloutTimeout: 3s, probeTimeout: 4s, requestTimeout: 4s, interval: 400ms, doomAfter: 300ms, unschedulableAfter: 600ms}
 services:
 `)
 	for _, s := range services {
 		fmt.Fprintf(&b, "- name: %s\n  port: 8080\n", s)
 	}
 	return b.String()
+}
+
+// patient is a config with so much time that only what is wrong fails: a success
+// ends a check at once.
+func patient(services ...string) string {
+	return strings.NewReplacer("rolloutTimeout: 3s", "rolloutTimeout: 40s", "probeTimeout: 4s", "probeTimeout: 40s",
+		"requestTimeout: 4s", "requestTimeout: 30s").Replace(conf(services...))
 }
 
 func TestAHealthyServicePasses(t *testing.T) {
@@ -88,7 +96,7 @@ func TestAHealthyServicePasses(t *testing.T) {
 	app.Serve(t, apitest.Good())
 	s.Add(app)
 	id := s.AddRelease(t, "auth-service")
-	o := smoke(t, t.Context(), s, conf("auth-service"), "--release", id)
+	o := smoke(t, t.Context(), s, patient("auth-service"), "--release", id)
 	if o.code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", o.code, o.out, o.err)
 	}

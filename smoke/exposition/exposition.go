@@ -177,10 +177,15 @@ func (p *Page) families(families map[string]*dto.MetricFamily) {
 			case m.GetHistogram() != nil:
 				p.histogram(where, m.GetHistogram())
 			case m.GetSummary() != nil:
+				seen := map[float64]bool{}
 				for _, q := range m.GetSummary().GetQuantile() {
-					if v := q.GetQuantile(); !(v >= 0 && v <= 1) {
+					v := q.GetQuantile()
+					if !(v >= 0 && v <= 1) {
 						p.problem("summary %s has quantile %v, want 0 to 1", where, v)
+					} else if seen[v] {
+						p.problem("summary %s has quantile %v twice", where, v)
 					}
+					seen[v] = true
 				}
 			}
 		}
@@ -237,6 +242,11 @@ func (p *Page) buckets(where string, bs []bucket, hasCount bool, count float64) 
 			p.problem("histogram %s has a bucket le=%v with count %v", where, b.le, b.count)
 			return
 		}
+		// Written in two ways, 1 and 1.0: Prometheus 3 makes one series of them.
+		if i > 0 && b.le == bs[i-1].le {
+			p.problem("histogram %s has two buckets le=%v", where, b.le)
+			return
+		}
 		if i > 0 && b.count < bs[i-1].count {
 			p.problem("histogram %s goes down: le=%v counts %v, le=%v counts %v", where, bs[i-1].le, bs[i-1].count, b.le, b.count)
 			return
@@ -263,11 +273,14 @@ func labelMap(m *dto.Metric) map[string]string {
 
 func labelKey(m *dto.Metric) string { return key(labelMap(m)) }
 
-// key writes labels in one order, so that equal sets have equal keys.
+// key writes labels in one order, so that equal sets have equal keys. A label
+// with an empty value is to Prometheus one that is not there.
 func key(labels map[string]string) string {
 	parts := make([]string, 0, len(labels))
 	for k, v := range labels {
-		parts = append(parts, fmt.Sprintf("%s=%q", k, v))
+		if v != "" {
+			parts = append(parts, fmt.Sprintf("%s=%q", k, v))
+		}
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ",")

@@ -40,6 +40,9 @@ func TestPages(t *testing.T) {
 		{"a series twice", text, "a 1\na 1\n", "given twice, at lines 1 and 2"},
 		{"a series twice in another order of labels", text, "a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n", "given twice"},
 		{"a bucket twice", text, "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n", "given twice"},
+		{"a series twice, once with an empty label", text, "a{x=\"\"} 1\na 1\n", "given twice"},
+		{"a bucket twice, written in two ways", text, "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n", "two buckets le=1"},
+		{"a quantile twice, written in two ways", text, "# TYPE s summary\ns{quantile=\"0.5\"} 1\ns{quantile=\"0.50\"} 1\ns_sum 1\ns_count 1\n", "quantile 0.5 twice"},
 		{"a negative counter", text, "# TYPE a counter\na -1\n", "never negative"},
 		{"a counter that is NaN", text, "# TYPE a counter\na NaN\n", "NaN"},
 		{"a histogram that goes down", text, "# TYPE h histogram\nh_bucket{le=\"1\"} 5\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n", "goes down"},
@@ -59,6 +62,7 @@ func TestPages(t *testing.T) {
 		{"an OpenMetrics series twice", om, "a 1\na 2\n# EOF\n", "given twice"},
 		{"an OpenMetrics counter that is negative", om, "# TYPE a counter\na_total -1\n# EOF\n", "never negative"},
 		{"an OpenMetrics histogram that goes down", om, "# TYPE h histogram\nh_bucket{le=\"1.0\"} 3\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n# EOF\n", "goes down"},
+		{"an OpenMetrics bucket twice, written in two ways", om, "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n# EOF\n", "two buckets le=1"},
 		{"only the end", om, "# EOF\n", "no sample"},
 		{"HTML as OpenMetrics", om, "<html>\n# EOF\n", "line 1"},
 	}

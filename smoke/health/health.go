@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"regexp"
@@ -118,20 +119,22 @@ func (e Expect) judgeStatus(a probe.Answer) *Mismatch {
 	return &Mismatch{e.describe(), seen}
 }
 
+// isHTML trusts neither the Content-Type nor the first tag: error pages come as
+// text/plain too, and may begin with a comment, an XML declaration or a blank.
 func isHTML(media string, body []byte) bool {
 	if media == "text/html" || media == "application/xhtml+xml" {
 		return true
 	}
-	start := bytes.ToLower(bytes.TrimLeft(body[:min(len(body), 512)], " \t\r\n\ufeff"))
-	for bytes.HasPrefix(start, []byte("<!--")) {
-		_, after, ok := bytes.Cut(start, []byte("-->"))
-		if !ok {
-			return true
-		}
-		start = bytes.TrimLeft(after, " \t\r\n")
+	start := bytes.ToLower(bytes.TrimLeft(body[:min(len(body), 1024)], " \t\r\n\ufeff"))
+	if !bytes.HasPrefix(start, []byte("<")) {
+		return false
 	}
-	for _, tag := range []string{"<!doctype html", "<html", "<head", "<body", "<title", "<h1"} {
-		if bytes.HasPrefix(start, []byte(tag)) {
+	// The sniffing of browsers knows the tags that a page may begin with.
+	if kind, _, _ := mime.ParseMediaType(http.DetectContentType(start)); kind == "text/html" {
+		return true
+	}
+	for _, tag := range []string{"<!doctype html", "<html", "<head", "<body", "<title", "<center", "<meta", "<link"} {
+		if bytes.Contains(start, []byte(tag)) {
 			return true
 		}
 	}
@@ -150,6 +153,9 @@ func (e Expect) judgeJSON(media string, a probe.Answer) *Mismatch {
 	trimmed := bytes.TrimSpace(a.Body)
 	looks := len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 	if !says && !looks && len(e.json) == 0 {
+		if isDown(string(trimmed)) {
+			return &Mismatch{"an answer that says it is well", fmt.Sprintf("status %d, but it says %q", a.Status, trimmed)}
+		}
 		return nil
 	}
 	if len(trimmed) == 0 && len(e.json) == 0 {
@@ -170,7 +176,7 @@ func (e Expect) judgeJSON(media string, a probe.Answer) *Mismatch {
 		}
 		return &Mismatch{"a JSON document", fmt.Sprintf("%s (%s)", excerpt(a.Body), oneLine(err.Error()))}
 	}
-	for _, path := range sorted(e.json) {
+	for _, path := range slices.Sorted(maps.Keys(e.json)) {
 		got, ok := field(doc, path)
 		switch {
 		case !ok:
@@ -179,15 +185,59 @@ func (e Expect) judgeJSON(media string, a probe.Answer) *Mismatch {
 			return &Mismatch{fmt.Sprintf("JSON field %s = %q", path, e.json[path]), fmt.Sprintf("%s = %q", path, redact.Line(got))}
 		}
 	}
-	for _, name := range []string{"status", "health", "healthy", "ok", "success"} {
+	return e.judgeDocument(a.Status, doc)
+}
+
+// judgeDocument looks at what the document says of itself, but for the fields
+// that the config judges. The case of the names does not matter.
+func (e Expect) judgeDocument(status int, doc any) *Mismatch {
+	wrong := func(what string, v any) *Mismatch {
+		return &Mismatch{"an answer that says it is well", fmt.Sprintf("status %d, but its JSON %s is %q", status, what, redact.Line(text(v)))}
+	}
+	fields, ok := doc.(map[string]any)
+	if !ok {
+		if s, ok := doc.(string); (ok && isDown(s)) || doc == false {
+			return wrong("document", doc)
+		}
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if _, asked := e.json[name]; asked {
 			continue
 		}
-		if got, ok := field(doc, name); ok && slices.Contains(down, strings.ToLower(strings.TrimSpace(got))) {
-			return &Mismatch{"an answer that says it is well", fmt.Sprintf("status %d, but its JSON field %s is %q", a.Status, name, got)}
+		value := fields[name]
+		switch strings.ToLower(name) {
+		case "status", "state", "health", "healthy", "ok", "success", "ready", "alive", "live":
+			if isDown(text(value)) {
+				return wrong("field "+name, value)
+			}
+		case "error", "errors":
+			if says(value) {
+				return wrong("field "+name, value)
+			}
 		}
 	}
 	return nil
+}
+
+func isDown(word string) bool {
+	return slices.Contains(down, strings.ToLower(strings.TrimSpace(word)))
+}
+
+// says tells an error from a field that is there to say that there is none, or
+// that counts them.
+func says(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return v != "" && !slices.Contains([]string{"none", "null", "no", "false", "ok"}, strings.ToLower(v))
+	case bool:
+		return v
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	}
+	return false
 }
 
 // field walks a path of names and list positions and gives the value as text.
@@ -234,15 +284,6 @@ func text(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(b)
-}
-
-func sorted(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // excerpt is the beginning of a body, one line, redacted.

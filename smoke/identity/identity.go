@@ -79,11 +79,12 @@ func (j Judge) template(c corev1.Container, known map[string]release.Image) (str
 	target := "template container " + c.Name
 	image, ok := known[Normal(ref.Name)]
 	switch {
-	case !ok && digestRE.MatchString(ref.Digest):
+	case !ok && j.pinned(ref):
 		return ref.Digest, verdict.Pass("pinned")
 	case !ok:
-		f := verdict.Unknown(target, "an image of the release, or one pinned by digest", c.Image+" is neither")
-		f.Hint = "match the image in images.yaml, pin it, or list the container under unmanagedContainers"
+		// With a digest too: who wrote that into the Deployment is not known.
+		f := verdict.Unknown(target, "an image of the release, or one that the manifests pin by digest", c.Image+" is neither")
+		f.Hint = "match the image in images.yaml, pin it in the manifests, or list the container under unmanagedContainers"
 		return "", f
 	case ref.Digest == "":
 		f := verdict.Fail(target, image.Ref(), c.Image+", which has no digest")
@@ -95,6 +96,14 @@ func (j Judge) template(c corev1.Container, known map[string]release.Image) (str
 		return image.Digest, f
 	}
 	return image.Digest, verdict.Pass("as released")
+}
+
+// pinned says whether the manifests themselves gave this name this digest.
+func (j Judge) pinned(ref Reference) bool {
+	return digestRE.MatchString(ref.Digest) && slices.ContainsFunc(j.Release.Pinned, func(s string) bool {
+		p := ParseReference(s)
+		return p.Digest == ref.Digest && Normal(p.Name) == Normal(ref.Name)
+	})
 }
 
 // others are digests that are certainly another image: those of the release's

@@ -1,0 +1,175 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Trigger's names in manifests/argocd/trigger.
+const (
+	triggerName  = "nova-trigger"
+	triggerLabel = "app.kubernetes.io/name=nova-trigger"
+)
+
+// CreateAppOfApps makes an Application that applies nova-staging from git, with
+// the ignoreDifferences that the README shows.
+func (w *World) CreateAppOfApps(ctx context.Context) (*Application, error) {
+	rendered, err := w.cluster.kube(ctx, "kustomize", filepath.Join(w.temp, "application"))
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Repository.Write("apps/applications.yaml", rendered); err != nil {
+		return nil, err
+	}
+	if _, err := w.Repository.Push("chore: the app of apps"); err != nil {
+		return nil, err
+	}
+	if _, err := w.apply(ctx, "app-of-apps"); err != nil {
+		return nil, err
+	}
+	return &Application{client: w.Application.client, name: "apps"}, nil
+}
+
+// DeleteAppOfApps deletes it and leaves nova-staging.
+func (w *World) DeleteAppOfApps(ctx context.Context) error {
+	_, err := w.cluster.kube(ctx, "-n", "argocd", "delete", "application/apps", "appproject/apps", "--ignore-not-found")
+	return err
+}
+
+// StartTrigger installs trigger as manifests/argocd/trigger does, and waits until
+// both replicas are ready.
+func (w *World) StartTrigger(ctx context.Context) error {
+	if _, err := w.apply(ctx, "trigger"); err != nil {
+		return err
+	}
+	return w.rolledOut(ctx, "argocd", "deployment/"+triggerName)
+}
+
+// StopTrigger scales it to nothing, so that nobody else moves as-of.
+func (w *World) StopTrigger(ctx context.Context) error {
+	_, err := w.cluster.kube(ctx, "-n", "argocd", "scale", "deployment/"+triggerName, "--replicas=0")
+	return err
+}
+
+// Leader is the name of the Pod that holds trigger's Lease.
+func (w *World) Leader(ctx context.Context) (string, error) {
+	lease, err := w.Kube.CoordinationV1().Leases("argocd").Get(ctx, triggerName, metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
+		return "", fmt.Errorf("the Lease %s has no holder", triggerName)
+	}
+	// The holder is the Pod's name, perhaps with something behind it.
+	pod, _, _ := strings.Cut(*lease.Spec.HolderIdentity, "_")
+	return pod, nil
+}
+
+// KillTrigger deletes trigger's Pods at once, all or one, as a node that dies does.
+func (w *World) KillTrigger(ctx context.Context, pods ...string) error {
+	args := []string{"-n", "argocd", "delete", "pod", "--force", "--grace-period=0"}
+	if len(pods) == 0 {
+		pods = []string{"-l", triggerLabel}
+	}
+	_, err := w.cluster.kube(ctx, append(args, pods...)...)
+	return err
+}
+
+// KillController deletes Argo CD's application controller.
+func (w *World) KillController(ctx context.Context) error {
+	_, err := w.cluster.kube(ctx, "-n", "argocd", "delete", "pod", "argocd-application-controller-0", "--force", "--grace-period=0")
+	return err
+}
+
+// Events lists the reasons of the Events about the Application.
+func (w *World) Events(ctx context.Context) ([]corev1.Event, error) {
+	list, err := w.Kube.CoreV1().Events("argocd").List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Application"})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// TryAsTrigger tries a patch of the Application as trigger's ServiceAccount, dry.
+func (w *World) TryAsTrigger(ctx context.Context, kind types.PatchType, patch string) error {
+	as := "system:serviceaccount:argocd:" + triggerName
+	flag := "merge"
+	if kind == types.JSONPatchType {
+		flag = "json"
+	}
+	_, err := w.cluster.kube(ctx, "-n", "argocd", "patch", "application", "nova-staging", "--as="+as, "--type="+flag, "--dry-run=server", "-p", patch)
+	return err
+}
+
+// Annotate sets annotations of the Application; nil removes one.
+func (a *Application) Annotate(ctx context.Context, annotations map[string]any) error {
+	return a.merge(ctx, map[string]any{"metadata": map[string]any{"annotations": annotations}})
+}
+
+// Label sets labels of the Application; nil removes one.
+func (a *Application) Label(ctx context.Context, labels map[string]any) error {
+	return a.merge(ctx, map[string]any{"metadata": map[string]any{"labels": labels}})
+}
+
+func (a *Application) merge(ctx context.Context, change map[string]any) error {
+	body, err := json.Marshal(change)
+	if err != nil {
+		return err
+	}
+	_, err = a.client.Patch(ctx, a.name, types.MergePatchType, body, metav1.PatchOptions{})
+	return err
+}
+
+// Send puts a message into trigger's queue, in any form.
+func (r *Registry) Send(ctx context.Context, body string) error {
+	_, err := r.ask(ctx, http.MethodPost, "/queue", []byte(body))
+	return err
+}
+
+// Disorder makes the queue hand out messages in any order, and some twice.
+func (r *Registry) Disorder(ctx context.Context, duplicates float64) error {
+	body, err := json.Marshal(map[string]any{"duplicates": duplicates, "unordered": true})
+	if err != nil {
+		return err
+	}
+	_, err = r.ask(ctx, http.MethodPut, "/queue/order", body)
+	return err
+}
+
+// Queued is how many messages the queue holds.
+func (r *Registry) Queued(ctx context.Context) (int, error) {
+	body, err := r.ask(ctx, http.MethodGet, "/queue", nil)
+	if err != nil {
+		return 0, err
+	}
+	var n struct {
+		Messages int `json:"messages"`
+	}
+	return n.Messages, json.Unmarshal(body, &n)
+}
+
+// Drained waits until the queue is empty.
+func (w *World) Drained(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		n, err := w.Registry.Queued(ctx)
+		if err == nil && n == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s until the queue is empty: %d messages (%v)", limit, n, err)
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}

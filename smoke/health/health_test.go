@@ -1,0 +1,58 @@
+package health
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/proerror77/nova-staging/smoke/probe"
+)
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	const json, plain = "application/json", "text/plain; charset=utf-8"
+	tests := []struct {
+		name, contentType, body string
+		rules                   Rules
+		seen                    string // empty: a good answer
+	}{
+		{"nothing at all", "", "", Rules{}, ""},
+		{"a word", plain, "ok", Rules{}, ""},
+		{"a document", json, `{"status":"UP","components":{"db":{"status":"UP"}}}`, Rules{}, ""},
+		{"a document that says that there is no error", json, `{"status":"ok","error":null,"errors":[]}`, Rules{}, ""},
+		{"a document that counts errors", json, `{"status":"ok","errors":12}`, Rules{}, ""},
+		{"a document that is degraded, which still serves", json, `{"status":"degraded"}`, Rules{}, ""},
+		{"XML that is no page", "application/xml", `<?xml version="1.0"?><health>ok</health>`, Rules{}, ""},
+		{"a word that says no", plain, "DOWN\n", Rules{}, `it says "DOWN"`},
+		{"a JSON word that says no", json, `"unhealthy"`, Rules{}, `document is "unhealthy"`},
+		{"a JSON false", json, `false`, Rules{}, `document is "false"`},
+		{"a name in capitals", json, `{"Status":"Unhealthy"}`, Rules{}, `field Status is "Unhealthy"`},
+		{"a document that is not ready", json, `{"status":"ok","ready":false}`, Rules{}, `field ready is "false"`},
+		{"an error as a document", json, `{"error":"no route to upstream"}`, Rules{}, `field error is "no route to upstream"`},
+		{"errors as GraphQL gives them", json, `{"data":null,"errors":[{"message":"boom"}]}`, Rules{}, `field errors`},
+		{"a secret in the error is not shown", json, `{"error":"password=hunter2hunter2 refused"}`, Rules{}, `field error`},
+		{"a status that the config judges itself", json, `{"status":"DOWN"}`, Rules{JSON: map[string]string{"status": "DOWN"}}, ""},
+		{"a page as text that begins with a division", plain, `<div class="error">502</div>`, Rules{}, "HTML page"},
+		{"a page as text that begins with its style", plain, "\n <style>b{}</style><b>oops</b>", Rules{}, "HTML page"},
+		{"a page as text behind a comment", plain, "<!-- a proxy --><p>oops", Rules{}, "HTML page"},
+		{"XHTML as text", plain, `<?xml version="1.0"?><!DOCTYPE html PUBLIC "x"><html>`, Rules{}, "HTML page"},
+		{"a page of nginx's as JSON", json, "<center><h1>502 Bad Gateway</h1></center>", Rules{}, "HTML page"},
+		{"a page that is wanted", "text/html", "<html>status: fine</html>", Rules{ContentType: "text/html"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			expect, err := Compile(tt.rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := expect.Judge(probe.Answer{Status: 200, Header: http.Header{"Content-Type": {tt.contentType}}, Body: []byte(tt.body)})
+			if (m == nil) != (tt.seen == "") {
+				t.Fatalf("got %+v, want %q", m, tt.seen)
+			}
+			if m != nil && (!strings.Contains(m.Seen, tt.seen) || strings.Contains(m.Seen, "hunter2")) {
+				t.Errorf("got %q, want %q", m.Seen, tt.seen)
+			}
+		})
+	}
+}

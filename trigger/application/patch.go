@@ -1,0 +1,65 @@
+package application
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Change is what one write does to an Application.
+type Change struct {
+	// To is the instant to set; zero leaves as-of alone.
+	To time.Time
+	// Record to write.
+	Record Record
+	// Hold to set, or to remove when it points at an empty text. Optional.
+	Hold *string
+}
+
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+// Patch is a change as a JSON patch that only fits the Application as it was
+// read: it tests the resourceVersion, so that nobody else's change is lost and
+// nothing is decided on old news, and the name and value of each parameter that
+// it replaces.
+func (a *Application) Patch(c Change) ([]byte, error) {
+	if a.ResourceVersion == "" {
+		return nil, fmt.Errorf("patch application %s: it has no resourceVersion", a.Key())
+	}
+	ops := []operation{{"test", "/metadata/resourceVersion", a.ResourceVersion}}
+	if !c.To.IsZero() {
+		if a.Broken != nil {
+			return nil, fmt.Errorf("patch application %s: %w", a.Key(), a.Broken)
+		}
+		for _, p := range a.Places {
+			ops = append(ops,
+				operation{"test", p.Path + "/name", Parameter},
+				operation{"test", p.Path + "/string", p.Value},
+				operation{"replace", p.Path + "/string", FormatInstant(c.To)})
+		}
+	}
+	if !a.HasAnnotations {
+		ops = append(ops, operation{"add", "/metadata/annotations", map[string]string{}})
+	}
+	ops = append(ops, operation{"add", annotation(RecordKey), c.Record.Encode()})
+	if s := c.Record.Summary(); s != "" {
+		ops = append(ops, operation{"add", annotation(VerdictKey), s})
+	}
+	switch {
+	case c.Hold == nil:
+	case *c.Hold != "":
+		ops = append(ops, operation{"add", annotation(HoldKey), *c.Hold})
+	case a.Settings.Hold != "":
+		ops = append(ops, operation{Op: "remove", Path: annotation(HoldKey)})
+	}
+	return json.Marshal(ops)
+}
+
+func annotation(key string) string {
+	return "/metadata/annotations/" + strings.ReplaceAll(key, "/", "~1")
+}

@@ -1,0 +1,108 @@
+package application
+
+import (
+	"fmt"
+	"time"
+)
+
+// Judge says what Argo CD's status tells about the last move: nothing yet ("")
+// or a verdict with its reason. It speaks only of the recorded instant, and only
+// while that is the one in force.
+func (a *Application) Judge() (Verdict, string) {
+	r := a.Record
+	if r.Instant.IsZero() || a.Broken != nil || !a.AsOf.Equal(r.Instant) {
+		return "", ""
+	}
+	// The history holds full syncs that succeeded, and stays when a self-heal
+	// takes the operation's place.
+	for _, d := range a.History {
+		if d.ID > r.Before.HistoryID && d.AsOf.Equal(r.Instant) {
+			return Verified, "sync succeeded at revision " + short(d.Revision)
+		}
+	}
+	o := a.Operation
+	if o.Requested {
+		return "", ""
+	}
+	ours := o.AsOf.Equal(r.Instant) && o.Started != "" && o.Started != r.Before.Started && !o.Partial
+	switch {
+	case ours && (o.Phase == Failed || o.Phase == Error):
+		return SyncFailed, o.Why()
+	case ours && o.Phase == Succeeded:
+		// The history entry is written with the phase; one that was cut off by a
+		// limit of zero must not hide the success.
+		return Verified, "sync succeeded at revision " + short(o.Revision)
+	case o.Active():
+		return "", ""
+	}
+	// A comparison at the instant that is no older than the move.
+	if !a.Sync.AsOf.Equal(r.Instant) || a.Sync.ReconciledAt == "" || a.Sync.ReconciledAt == r.Before.Reconciled {
+		return "", ""
+	}
+	switch {
+	case a.Conditions["ComparisonError"] != "":
+		return RenderFailed, a.Conditions["ComparisonError"]
+	case a.Sync.Status == "Synced" && (o.Phase == Failed || o.Phase == Error):
+		return Unchanged, "the render equals what runs, whose last sync failed: " + o.Why()
+	case a.Sync.Status == "Synced":
+		return Unchanged, "the render equals what runs"
+	}
+	return "", ""
+}
+
+// Stuck says in one line why no verdict comes, as far as the status tells.
+func (a *Application) Stuck() string {
+	switch o := a.Operation; {
+	case a.Broken != nil:
+		return a.Broken.Error()
+	case o.Active():
+		return fmt.Sprintf("a sync is %s: %s", o.Phase, o.Message)
+	case a.Sync.AsOf.Equal(a.AsOf) && a.Sync.Status == "OutOfSync" && a.Conditions["SyncError"] != "":
+		return "Argo CD does not sync: " + a.Conditions["SyncError"]
+	case a.Sync.AsOf.Equal(a.AsOf) && a.Sync.Status == "OutOfSync" && !a.Automated:
+		return "Argo CD sees it OutOfSync, and automated sync is off"
+	case a.Sync.AsOf.Equal(a.AsOf) && a.Sync.Status == "OutOfSync":
+		return "Argo CD sees it OutOfSync and has started no sync: is there a sync window?"
+	}
+	return "Argo CD has not compared this instant yet"
+}
+
+// LastGood is the deployment to go back to from an instant: the last in the
+// history that was made at an earlier one. The history holds only successes.
+func (a *Application) LastGood(bad time.Time) (Deployment, bool) {
+	for i := len(a.History) - 1; i >= 0; i-- {
+		if d := a.History[i]; !d.AsOf.IsZero() && d.AsOf.Before(bad) {
+			return d, true
+		}
+	}
+	return Deployment{}, false
+}
+
+// WasGood says whether a full sync at an instant ever succeeded.
+func (a *Application) WasGood(at time.Time) bool {
+	for _, d := range a.History {
+		if d.AsOf.Equal(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// Status is what [Record.Before] remembers.
+func (a *Application) Status() Before {
+	b := Before{Started: a.Operation.Started, Reconciled: a.Sync.ReconciledAt}
+	for _, d := range a.History {
+		b.HistoryID = max(b.HistoryID, d.ID)
+	}
+	return b
+}
+
+func short(revision string) string {
+	if len(revision) == 40 {
+		return revision[:12]
+	}
+	if revision == "" {
+		return "unknown"
+	}
+	return revision
+}

@@ -1,0 +1,154 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/proerror77/nova-staging/trigger/application"
+	"github.com/proerror77/nova-staging/trigger/apply"
+	"github.com/proerror77/nova-staging/trigger/board"
+	"github.com/proerror77/nova-staging/trigger/metrics"
+	"github.com/proerror77/nova-staging/trigger/move"
+	"github.com/proerror77/nova-staging/trigger/settle"
+)
+
+func (p *program) hold() *cobra.Command {
+	m := &manual{p: p}
+	c := &cobra.Command{
+		Use: "hold", Short: "Let nothing move as-of until release",
+		Long:    "Hold an Application: pushes are remembered, and nothing is deployed or rolled\nback until release. The same as the annotation " + application.HoldKey + ".",
+		Example: "  trigger hold --application argocd/nova-staging --reason 'demonstration at 15:00'",
+	}
+	m.app = applicationOf(c)
+	c.Flags().StringVar(&m.reason, "reason", "", "why, for whoever finds it")
+	p.outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		reason := m.reason
+		if reason == "" {
+			reason = "no reason given"
+		}
+		return m.setHold(c.Context(), reason+" (by "+m.by()+")")
+	}
+	return c
+}
+
+func (p *program) release() *cobra.Command {
+	m := &manual{p: p}
+	c := &cobra.Command{
+		Use: "release", Short: "End a hold: what was pushed meanwhile is deployed",
+		Example: "  trigger release --application argocd/nova-staging",
+	}
+	m.app = applicationOf(c)
+	p.outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return m.setHold(c.Context(), "") }
+	return c
+}
+
+func (m *manual) setHold(ctx context.Context, text string) error {
+	if err := m.app.required(); err != nil {
+		return err
+	}
+	var err error
+	if m.conn, err = m.p.connect(); err != nil {
+		return fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	app, err := m.conn.Get(ctx, m.app.namespace, m.app.name)
+	if err != nil {
+		return m.unreachable(err)
+	}
+	if !app.Selected {
+		return fmt.Errorf("application %s: %w: it has no label or annotation %s: \"true\"", app.Key(), application.ErrNotMovable, application.SelectKey)
+	}
+	m.writer = &apply.Writer{Client: m.conn, Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler)}
+	was := app.Settings.Hold
+	_, app, err = m.writer.Apply(ctx, app, func(app *application.Application) (move.Action, error) {
+		if was = app.Settings.Hold; was == text {
+			return move.Action{}, nil
+		}
+		return move.Action{Outcome: move.Held, Change: application.Change{Record: app.Record, Hold: &text}}, nil
+	})
+	if err != nil {
+		return m.unreachable(err)
+	}
+	value := map[string]any{"application": app.Key(), "hold": text, "was": was}
+	return m.p.print(value, func(w io.Writer) error {
+		switch {
+		case text != "":
+			_, err = fmt.Fprintf(w, "%s: held: %s\n", app.Key(), text)
+		case was == "":
+			_, err = fmt.Fprintf(w, "%s: was not held\n", app.Key())
+		default:
+			_, err = fmt.Fprintf(w, "%s: released (was: %s)\n", app.Key(), was)
+		}
+		return err
+	})
+}
+
+func (p *program) status() *cobra.Command {
+	var namespace, selector string
+	c := &cobra.Command{
+		Use: "status", Short: "Say where each Application stands",
+		Example: "  trigger status\n  trigger status --application argocd/nova-staging -o json",
+	}
+	a := applicationOf(c)
+	c.Flags().StringVarP(&namespace, "namespace", "n", metav1.NamespaceAll, "only this namespace (default: all)")
+	c.Flags().StringVarP(&selector, "selector", "l", "", "only Applications with these labels")
+	p.outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		conn, err := p.connect()
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUnreachable, err)
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
+		defer cancel()
+		m := &manual{p: p}
+		var apps []*application.Application
+		if a.name != "" {
+			app, err := conn.Get(ctx, a.namespace, a.name)
+			if err != nil {
+				return m.unreachable(err)
+			}
+			apps = append(apps, app)
+		} else if apps, err = conn.List(ctx, namespace, selector); err != nil {
+			return m.unreachable(err)
+		}
+		rows := []board.Row{}
+		for _, app := range apps {
+			if app.Selected {
+				rows = append(rows, board.RowOf(app, settle.Batch{}, nil))
+			}
+		}
+		if a.name != "" && len(rows) == 0 {
+			return fmt.Errorf("application %s: %w: it has no label or annotation %s: \"true\"", a, application.ErrNotMovable, application.SelectKey)
+		}
+		board.Order(rows)
+		return p.print(rows, func(w io.Writer) error { return table(w, rows, time.Now()) })
+	}
+	return c
+}
+
+func table(w io.Writer, rows []board.Row, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "APPLICATION\tAS-OF\tSTATE\tSINCE\tHOLD\tMESSAGE")
+	for _, r := range rows {
+		since, at := "-", "-"
+		if !r.Since.IsZero() {
+			since = board.Ago(now.Sub(r.Since))
+		}
+		if !r.Instant.IsZero() {
+			at = application.FormatInstant(r.Instant)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Application, at, r.State, since, orText(r.Hold, "-"), orText(r.Message, "-"))
+	}
+	return t.Flush()
+}

@@ -1,0 +1,308 @@
+package command_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/proerror77/nova-staging/internal/argotest"
+	"github.com/proerror77/nova-staging/trigger/application"
+)
+
+type printed struct {
+	Application, From, Verdict, Message string
+	Instant, Bad                        time.Time
+}
+
+func TestOnceWaitsForTheVerdict(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	w.run()
+
+	code, out, stderr := w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	if code != 0 || !strings.Contains(out, "Unchanged at ") || !strings.Contains(stderr, "as-of "+start+" → ") {
+		t.Errorf("nothing was pushed: %d\n%s\n%s", code, out, stderr)
+	}
+	w.push("nova/auth", "good1")
+	code, out, _ = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
+	if r := decode[printed](t, out); code != 0 || r.Verdict != "Verified" {
+		t.Errorf("a good push: %d %+v", code, r)
+	}
+	w.push("nova/auth", "bad1")
+	code, out, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
+	if r := decode[printed](t, out); code != 11 || r.Verdict != "Verified" || !strings.Contains(r.Message, "nova/auth:bad1 answers 500") || !r.Bad.After(r.Instant) {
+		t.Errorf("a bad push, rolled back by once itself: %d %+v\n%s", code, r, stderr)
+	}
+	if live := w.argo.Live("argocd", "nova"); live != "nova/auth:good1" {
+		t.Errorf("what runs is %q", live)
+	}
+	code, _, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--no-rollback")
+	if code != 10 || !strings.Contains(stderr, "nothing was rolled back") && !strings.Contains(stderr, "the sync failed") {
+		t.Errorf("without rollback: %d\n%s", code, stderr)
+	}
+	code, _, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	if code != 10 || !strings.Contains(stderr, "nothing has changed since") {
+		t.Errorf("what failed and did not change is not passed: %d\n%s", code, stderr)
+	}
+	w.breakRender("no commit has all images")
+	code, _, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	if code != 13 || !strings.Contains(stderr, "no commit has all images") {
+		t.Errorf("a render that fails: %d\n%s", code, stderr)
+	}
+}
+
+func TestOnceSaysWhyItGivesUp(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}, Change: func(o map[string]any) {
+		delete(o["spec"].(map[string]any), "syncPolicy")
+	}})
+	w.api.Add(argotest.App{Name: "no-as-of"})
+	w.api.Add(argotest.App{Name: "busy", AsOf: start, Change: func(o map[string]any) {
+		o["status"].(map[string]any)["operationState"] = map[string]any{"phase": "Running", "startedAt": "2026-11-20T12:00:00Z"}
+	}})
+	tests := []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"no verdict", []string{"once", "-a", "nova", "--wait", "--timeout", "1500ms", "--poll-interval", "20ms"}, 124, "has not compared this instant yet"},
+		{"a sync that does not end", []string{"once", "-a", "busy", "--timeout", "200ms", "--poll-interval", "20ms"}, 124, "a sync is running"},
+		{"interrupting it", []string{"once", "-a", "busy", "--interrupt"}, 0, ""},
+		{"no such Application", []string{"once", "-a", "argocd/nowhere"}, 3, "application not found"},
+		{"no as-of", []string{"once", "-a", "no-as-of"}, 3, "no plugin source has a parameter as-of"},
+		{"no Application named", []string{"once"}, 2, "give --application"},
+		{"a positional argument", []string{"once", "nova"}, 2, "--application"},
+		{"a wrong form", []string{"status", "-o", "xml"}, 2, "valid choices are: text, json, yaml"},
+		{"an unknown flag", []string{"once", "--nope"}, 2, "unknown flag"},
+		{"no source of pushes", []string{"watch"}, 2, "--queue-url, or --poll"},
+		{"a queue that is none", []string{"watch", "--queue-url", "nova-trigger"}, 2, "want a queue's URL"},
+		{"nothing to roll back to", []string{"rollback", "-a", "no-as-of"}, 3, "no plugin source has a parameter"},
+		{"rolling forward", []string{"rollback", "-a", "nova", "--to", "2030-01-01T00:00:00Z"}, 2, "is not before"},
+		{"a wrong instant", []string{"rollback", "-a", "nova", "--to", "yesterday"}, 2, "RFC 3339"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, _, stderr := w.cli(tt.args...)
+			if code != tt.code || !strings.Contains(stderr, tt.says) {
+				t.Errorf("exit status %d and %q, want %d and %q", code, stderr, tt.code, tt.says)
+			}
+		})
+	}
+	t.Run("a cluster that is not there", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "config")
+		text := "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{name: x, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.kubeconfig = path
+		if code, _, stderr := w.cli("once", "-a", "nova"); code != 4 || !strings.Contains(stderr, "can not be reached") {
+			t.Errorf("%d %s", code, stderr)
+		}
+	})
+}
+
+func TestRollbackByHandHoldsUntilANewerPush(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	w.run()
+	p := w.watch()
+	w.push("nova/auth", "good1")
+	first := w.becomes("nova", application.Deploy, application.Verified, p.log)
+	w.push("nova/auth", "good2")
+	w.eventually("the second is verified", func() bool {
+		r := w.record("nova")
+		return r.Instant.After(first.Instant) && r.Verdict == application.Verified
+	}, p.log)
+	code, out, stderr := w.cli("rollback", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--reason", "customers complain")
+	if code != 0 || w.argo.Live("argocd", "nova") != "nova/auth:good1" || !strings.Contains(out, "customers complain") {
+		t.Fatalf("rollback: %d\n%s\n%s; runs %q", code, out, stderr, w.argo.Live("argocd", "nova"))
+	}
+	time.Sleep(500 * time.Millisecond)
+	if w.argo.Live("argocd", "nova") != "nova/auth:good1" {
+		t.Error("it did not stay there")
+	}
+	w.push("nova/auth", "good3")
+	w.eventually("a newer push is deployed", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good3" }, p.log)
+
+	code, out, _ = w.cli("status", "-o", "text")
+	if code != 0 || !strings.Contains(out, "argocd/nova") {
+		t.Errorf("status: %d %s", code, out)
+	}
+}
+
+// TestNobodyElsesChangeIsLost edits an Application in the moment between trigger's
+// reading and writing, again and again.
+func TestNobodyElsesChangeIsLost(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	var edits atomic.Int32
+	w.api.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch && edits.Add(1) <= 4 {
+			n := edits.Load()
+			w.api.Update("argocd", "nova", func(o map[string]any) {
+				spec := o["spec"].(map[string]any)
+				spec["project"] = fmt.Sprintf("edit-%d", n)
+				parameters := spec["source"].(map[string]any)["plugin"].(map[string]any)["parameters"].([]any)
+				if n == 2 { // even the parameters' order
+					parameters[0], parameters[1] = parameters[1], parameters[0]
+				}
+				o["metadata"].(map[string]any)["annotations"] = map[string]any{"somebody.else/note": fmt.Sprint(n)}
+			})
+		}
+		return false
+	}
+	w.run()
+	p := w.watch()
+	w.push("nova/auth", "good1")
+	w.becomes("nova", application.Deploy, application.Verified, p.log)
+	o := w.api.Get("argocd", "nova")
+	spec := o["spec"].(map[string]any)
+	parameters := spec["source"].(map[string]any)["plugin"].(map[string]any)["parameters"].([]any)
+	if spec["project"] != "edit-4" || w.api.Annotation("argocd", "nova", "somebody.else/note") != "4" || parameters[1].(map[string]any)["name"] != "other" || parameters[1].(map[string]any)["string"] != "x" {
+		t.Errorf("an edit is lost: %v", spec)
+	}
+	if edits.Load() < 5 {
+		t.Errorf("only %d patches: nothing was in their way", edits.Load())
+	}
+}
+
+// TestAPatchThatIsRefusedIsSaid has an admission policy say no.
+func TestAPatchThatIsRefusedIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	w.api.Intercept = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPatch {
+			return false
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		rw.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(rw, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"ValidatingAdmissionPolicy 'nova-trigger' denied request"}`)
+		return true
+	}
+	code, _, stderr := w.cli("once", "-a", "nova")
+	if code == 0 || !strings.Contains(stderr, "denied request") || !strings.Contains(stderr, "admission policy") {
+		t.Errorf("%d %s", code, stderr)
+	}
+	if n := w.api.Count("get applications"); n > 3 {
+		t.Errorf("it was tried again %d times", n)
+	}
+}
+
+// TestKilledAtEachStepOfAMove ends the process without warning around the patch,
+// and lets another go on.
+func TestKilledAtEachStepOfAMove(t *testing.T) {
+	for _, step := range []string{"before the patch", "after the patch", "before the message is deleted"} {
+		t.Run(step, func(t *testing.T) {
+			w := newWorld(t)
+			w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+			var dead atomic.Bool
+			hang := func(r *http.Request) bool {
+				dead.Store(true)
+				_, _ = io.Copy(io.Discard, r.Body) // or the server does not see the client leave
+				<-r.Context().Done()
+				panic(http.ErrAbortHandler)
+			}
+			var once atomic.Bool
+			w.api.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodPatch || step == "before the message is deleted" || !once.CompareAndSwap(false, true) {
+					return false
+				}
+				if step == "before the patch" {
+					return hang(r)
+				}
+				// The patch takes effect, and its answer never arrives.
+				again := r.Clone(r.Context())
+				again.URL.Scheme, again.URL.Host, again.RequestURI = "http", strings.TrimPrefix(w.api.URL, "http://"), ""
+				res, err := http.DefaultClient.Do(again)
+				if err != nil {
+					t.Error(err)
+					return false
+				}
+				res.Body.Close()
+				return hang(r)
+			}
+			lift := func() {}
+			if step == "before the message is deleted" {
+				lift = w.failDeletes()
+			}
+			w.run()
+			first := w.watch()
+			w.push("nova/auth", "good1")
+			if step == "before the message is deleted" {
+				w.eventually("as-of has moved", func() bool { return w.api.AsOf("argocd", "nova") != start }, first.log)
+			} else {
+				w.eventually("the patch hangs", dead.Load, first.log)
+			}
+			first.stop()
+			lift()
+			w.queue.ExpireVisibility()
+			second := w.watch()
+			w.becomes("nova", application.Deploy, application.Verified, second.log)
+			w.eventually("the message is deleted", func() bool { return w.queue.Len() == 0 }, second.log)
+			time.Sleep(500 * time.Millisecond)
+			if n := w.argo.Syncs("argocd", "nova"); n != 1 {
+				t.Errorf("%d syncs, want 1", n)
+			}
+			if live := w.argo.Live("argocd", "nova"); live != "nova/auth:good1" {
+				t.Errorf("what runs is %q", live)
+			}
+		})
+	}
+}
+
+func TestOfTwoReplicasOneActsAndTheOtherTakesOver(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	w.run()
+	elect := []string{"--leader-elect", "--lease-namespace", "argocd", "--lease-duration", "2s", "--lease-renew-deadline", "1s", "--lease-retry-period", "200ms"}
+	first := w.watch(elect...)
+	w.eventually("the first acts", func() bool { return strings.Contains(first.log.String(), `"msg":"acting"`) }, first.log)
+	second := w.watch(elect...)
+	w.push("nova/auth", "good1")
+	w.becomes("nova", application.Deploy, application.Verified, first.log)
+	if strings.Contains(second.log.String(), `"msg":"acting"`) {
+		t.Fatal("both act")
+	}
+	for _, p := range []*process{first, second} {
+		if code, _ := get(t, p.url+"/readyz"); code != 200 {
+			t.Errorf("a replica is not ready: %d", code)
+		}
+	}
+	if _, page := get(t, second.url+"/"); !strings.Contains(page, "stands by") || !strings.Contains(page, "Verified") {
+		t.Errorf("the board of the replica that stands by: %s", page)
+	}
+	began := time.Now()
+	first.stop()
+	w.eventually("the second acts", func() bool { return strings.Contains(second.log.String(), `"msg":"acting"`) }, second.log)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %s though the Lease was given back", took)
+	}
+	w.push("nova/auth", "good2")
+	w.eventually("the second deploys", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good2" }, second.log)
+}
+
+func TestDuplicatesAndDisorderCauseOneDeployment(t *testing.T) {
+	w := newWorld(t)
+	w.queue.SetDuplicates(0.7, 3)
+	w.queue.SetUnordered(true)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old", host + "nova/user:old"}})
+	w.run()
+	p := w.watch()
+	for i := range 20 {
+		w.push([]string{"nova/auth", "nova/user"}[i%2], fmt.Sprintf("good%d", i))
+	}
+	w.eventually("the newest are deployed", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good18 nova/user:good19" }, p.log)
+	w.becomes("nova", application.Deploy, application.Verified, p.log)
+	w.queue.SetDuplicates(0, 1)
+	w.eventually("all messages are deleted", func() bool { return w.queue.Len() == 0 }, p.log)
+	if n := w.argo.Syncs("argocd", "nova"); n != 1 {
+		t.Errorf("%d syncs, want 1", n)
+	}
+}

@@ -1,0 +1,300 @@
+// Package move decides what happens to an Application's as-of. It is a function
+// of what is known: nothing here waits, writes or looks at a clock.
+package move
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proerror77/nova-staging/trigger/application"
+	"github.com/proerror77/nova-staging/trigger/push"
+	"github.com/proerror77/nova-staging/trigger/settle"
+)
+
+const (
+	// After is how long after a push's time an instant takes it in for sure: the
+	// event's time has whole seconds, the image's has fractions.
+	After = 2 * time.Second
+	// Margin is how much older than an instant a push must be to be known to be
+	// in it without having been recorded: clocks are that far apart at most, and
+	// an event may be stamped a little before the image can be listed.
+	Margin = 10 * time.Second
+	// Grace is how long Argo CD may take to answer a move with a verdict or a
+	// running sync. Until then the next move waits, so that there is one sync at a
+	// time; after it a render that hangs holds nothing up.
+	Grace = 2 * time.Minute
+)
+
+// Ahead is why a move waits for the clock.
+const Ahead = "the instant has not come yet by the registry's clock"
+
+// Now is the time by our clock and by the registry's.
+type Now struct {
+	Wall     time.Time
+	Registry time.Time
+}
+
+// Outcome is what a write means, also a metric's label.
+type Outcome string
+
+// The outcomes.
+const (
+	Nothing    Outcome = ""
+	Moved      Outcome = "moved"
+	Queued     Outcome = "queued"
+	Judged     Outcome = "judged"
+	RolledBack Outcome = "rolled-back"
+	Held       Outcome = "held"
+)
+
+// Action is what to do now.
+type Action struct {
+	// Outcome says what kind of write Change is; Nothing without one.
+	Outcome Outcome
+	Change  application.Change
+	// Settled are pushes that are done once the write is acknowledged.
+	Settled []push.Push
+	// Dropped are pushes that need nothing.
+	Dropped []push.Push
+	// Again is when to decide again though nothing has happened; zero when only
+	// news can change something.
+	Again time.Time
+	// Why is for the log.
+	Why string
+}
+
+// Options of a decision.
+type Options struct {
+	// By says who moves, for the record.
+	By string
+	// NoRollback turns automatic rollback off for all.
+	NoRollback bool
+	// Grace replaces [Grace]. Optional.
+	Grace time.Duration
+	// Quiet is the settle time in force.
+	Quiet time.Duration
+}
+
+// Decide says what to do about an Application, given the pushes that wait.
+func Decide(now Now, app *application.Application, batch settle.Batch, o Options) Action {
+	if o.Grace == 0 {
+		o.Grace = Grace
+	}
+	if app.Broken != nil || !app.Selected {
+		return Action{Dropped: batch.Pushes, Why: "not movable"}
+	}
+	if a, ok := Judge(now, app, o); ok {
+		return a
+	}
+	fresh, dropped := split(app, batch.Pushes)
+	a := Action{Dropped: dropped}
+	pending := waitingPending(app)
+	if len(fresh) == 0 && pending == nil {
+		return a
+	}
+	if len(fresh) > 0 && now.Wall.Before(batch.Ready) {
+		// What waits already may wait a little longer for company.
+		if pending == nil || batch.Ready.Sub(now.Wall) <= o.Quiet {
+			a.Again, a.Why = batch.Ready, "settling"
+			return a
+		}
+	}
+	if why, again := blocked(now, app, o); why != "" {
+		a.Why, a.Again = why, again
+		if len(fresh) > 0 {
+			r := app.Record
+			r.Pending = pending.Merge(pendingOf(fresh))
+			a.Outcome, a.Change, a.Settled = Queued, application.Change{Record: r}, fresh
+		}
+		return a
+	}
+	all := pending.Merge(pendingOf(fresh))
+	to, at := Instant(now, app, all.Newest)
+	if !at.IsZero() {
+		a.Again, a.Why = at, Ahead
+		return a
+	}
+	a.Outcome, a.Settled = Moved, fresh
+	a.Change = Forward(now, app, to, o.By, all)
+	return a
+}
+
+// Judge writes a verdict when there is a new one, and rolls back with it.
+func Judge(now Now, app *application.Application, o Options) (Action, bool) {
+	r := app.Record
+	v, why := app.Judge()
+	if v == "" || v == r.Verdict || r.Final() || (r.Verdict == application.SyncFailed && v != application.Verified) {
+		return Action{}, false
+	}
+	if v == application.SyncFailed && r.Kind == application.Deploy {
+		target, ok := app.LastGood(r.Instant)
+		switch {
+		case app.WasGood(r.Instant):
+			why += " (not rolled back: these images passed before, so they are not the cause)"
+		case o.NoRollback || app.Settings.NoRollback:
+			why += " (not rolled back: switched off)"
+		case app.Settings.Hold != "":
+			why += " (not rolled back: held)"
+		case !ok:
+			why += " (not rolled back: no earlier deployment succeeded)"
+		default:
+			return Action{Outcome: RolledBack, Change: Back(now, app, target.AsOf, o.By, why), Why: why}, true
+		}
+	}
+	r.Verdict, r.Message, r.VerdictAt = v, why, now.Wall.UTC().Truncate(time.Second)
+	return Action{Outcome: Judged, Change: application.Change{Record: r}, Why: why}, true
+}
+
+// blocked says why as-of may not move now, and when to look again.
+func blocked(now Now, app *application.Application, o Options) (string, time.Time) {
+	r := app.Record
+	switch {
+	case app.Settings.Hold != "":
+		return "held: " + app.Settings.Hold, time.Time{}
+	case app.Settings.Interrupt:
+		return "", time.Time{}
+	case app.Operation.Active():
+		return "a sync is running", time.Time{}
+	case r.Verdict == "" && app.AsOf.Equal(r.Instant) && now.Wall.Before(r.MovedAt.Add(o.Grace)):
+		return "the previous move has no verdict yet", r.MovedAt.Add(o.Grace)
+	}
+	return "", time.Time{}
+}
+
+// Busy says why a person's move should wait: a sync runs. Empty when none does.
+func Busy(app *application.Application) string {
+	if app.Operation.Active() && !app.Settings.Interrupt {
+		return "a sync is running"
+	}
+	return ""
+}
+
+// split tells pushes that are not deployed yet from those that are: recorded as
+// such, or older than the instant in force, or than the one that failed.
+func split(app *application.Application, pushes []push.Push) (fresh, covered []push.Push) {
+	for _, p := range pushes {
+		if Covered(app, p.ID, p.Time) {
+			covered = append(covered, p)
+		} else {
+			fresh = append(fresh, p)
+		}
+	}
+	return fresh, covered
+}
+
+// Covered says whether a push needs no move any more.
+func Covered(app *application.Application, id string, at time.Time) bool {
+	r := app.Record
+	if slices.Contains(r.Covered, id) || (r.Pending != nil && slices.Contains(r.Pending.IDs, id)) {
+		return true
+	}
+	return at.Before(Reference(app).Add(-Margin))
+}
+
+// Reference is the instant up to which everything has been dealt with.
+func Reference(app *application.Application) time.Time {
+	if bad := app.Record.Bad; bad.After(app.AsOf) {
+		return bad
+	}
+	return app.AsOf
+}
+
+// waitingPending is the recorded set of waiting pushes, if it is still to be
+// deployed.
+func waitingPending(app *application.Application) *application.Pending {
+	p := app.Record.Pending
+	if p == nil || p.Newest.Before(Reference(app).Add(-Margin)) {
+		return nil
+	}
+	for _, id := range p.IDs {
+		if !slices.Contains(app.Record.Covered, id) {
+			return p
+		}
+	}
+	return nil
+}
+
+func pendingOf(pushes []push.Push) *application.Pending {
+	if len(pushes) == 0 {
+		return nil
+	}
+	p := &application.Pending{Count: len(pushes)}
+	newest := pushes[0]
+	for _, x := range pushes {
+		p.IDs = application.AddIDs(p.IDs, x.ID)
+		if !x.Time.Before(newest.Time) {
+			newest = x
+		}
+	}
+	p.Newest = newest.Time
+	p.Reason = "push of " + newest.Name()
+	return p
+}
+
+// Instant is where as-of moves to: the registry's time now, after the newest
+// push and after every instant that was used before, in whole seconds. It never lies ahead of the
+// registry's clock, or what is pushed until then would be in the render or not,
+// depending on when that is made. When it would, Instant gives the time by our
+// clock to try again instead.
+func Instant(now Now, app *application.Application, newest time.Time) (to, again time.Time) {
+	to = now.Registry.UTC().Truncate(time.Second)
+	if !newest.IsZero() {
+		if least := newest.Add(After).Truncate(time.Second); to.Before(least) {
+			to = least.UTC()
+		}
+	}
+	// No instant is used twice: Argo CD would take the render and the attempt of
+	// the first time for those of the second.
+	for _, used := range []time.Time{app.AsOf, app.Record.Instant, app.Record.Bad} {
+		if !to.After(used) {
+			to = used.Truncate(time.Second).Add(time.Second)
+		}
+	}
+	if ahead := to.Sub(now.Registry); ahead > 0 {
+		return time.Time{}, now.Wall.Add(min(ahead, time.Minute))
+	}
+	return to, time.Time{}
+}
+
+// Forward is the change that deploys.
+func Forward(now Now, app *application.Application, to time.Time, by string, pushes *application.Pending) application.Change {
+	old := app.Record
+	r := application.Record{
+		Instant: to, From: value(app), Kind: application.Deploy, By: by,
+		MovedAt: now.Wall.UTC().Truncate(time.Second), Before: app.Status(), Covered: old.Covered,
+	}
+	if pushes != nil {
+		r.PushedAt = pushes.Newest
+		r.Covered = application.AddIDs(old.Covered, pushes.IDs...)
+		r.Reason = pushes.Reason
+		if pushes.Count > 1 {
+			r.Reason += fmt.Sprintf(" and %d more", pushes.Count-1)
+		}
+	}
+	return application.Change{To: to, Record: r}
+}
+
+// Back is the change that rolls back. What was pushed by the bad instant stays
+// dealt with.
+func Back(now Now, app *application.Application, to time.Time, by, why string) application.Change {
+	old := app.Record
+	bad := app.AsOf
+	if old.Bad.After(bad) {
+		bad = old.Bad
+	}
+	r := application.Record{
+		Instant: to, From: value(app), Kind: application.Rollback, By: by, Reason: "rollback from " + application.FormatInstant(app.AsOf),
+		MovedAt: now.Wall.UTC().Truncate(time.Second), Before: app.Status(),
+		PushedAt: old.PushedAt, Covered: old.Covered, Pending: old.Pending,
+		Bad: bad, BadMessage: why,
+	}
+	return application.Change{To: to, Record: r}
+}
+
+func value(app *application.Application) string {
+	if len(app.Places) == 0 {
+		return ""
+	}
+	return app.Places[0].Value
+}

@@ -1,0 +1,215 @@
+// Package poll hears of pushes by asking ECR, where there is no queue.
+//
+// It asks only about repositories that Applications use, with a budget of calls.
+// What it has seen it does not remember across restarts: everything pushed after
+// an Application's instant is a push that it has not had yet.
+package poll
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/proerror77/nova-staging/plugin/ecr"
+	"github.com/proerror77/nova-staging/trigger/cluster"
+	"github.com/proerror77/nova-staging/trigger/metrics"
+	"github.com/proerror77/nova-staging/trigger/push"
+)
+
+// Lister lists the tagged images of a repository.
+type Lister interface {
+	List(ctx context.Context, repo ecr.Repository, each func([]ecr.Image) error) error
+}
+
+// Options of a [Poller]; all are required.
+type Options struct {
+	Lister Lister
+	// Interval between two looks at a repository, when the budget allows.
+	Interval time.Duration
+	// Budget of DescribeImages calls a minute, all repositories together.
+	Budget int
+	// Repositories in use.
+	Repositories func() []push.Repository
+	// Since is the instant up to which every Application of a repository has been
+	// dealt with.
+	Since func(push.Repository) time.Time
+	// Clock follows ECR's clock.
+	Clock   *cluster.Clock
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+}
+
+// Poller is a [push.Source]. Make it with [New].
+type Poller struct {
+	o       Options
+	limiter *rate.Limiter
+	failing map[string]bool // repositories whose failure was said
+	slow    time.Duration   // added to the interval while ECR throttles
+}
+
+const (
+	// call ends a look that hangs.
+	call = 30 * time.Second
+	// maxSlow is how far throttling stretches the interval.
+	maxSlow = 10 * time.Minute
+)
+
+// New checks the options.
+func New(o Options) (*Poller, error) {
+	switch {
+	case o.Lister == nil || o.Repositories == nil || o.Since == nil || o.Clock == nil || o.Metrics == nil || o.Log == nil:
+		return nil, errors.New("make a poller: a required option is missing")
+	case o.Interval < time.Second:
+		return nil, fmt.Errorf("poll interval is %s, want at least 1s", o.Interval)
+	case o.Budget < 1:
+		return nil, fmt.Errorf("poll budget is %d calls a minute, want at least 1", o.Budget)
+	}
+	return &Poller{
+		o: o, failing: map[string]bool{},
+		limiter: rate.NewLimiter(rate.Limit(float64(o.Budget)/60), max(1, o.Budget/6)),
+	}, nil
+}
+
+// Run looks at all repositories in turn until ctx ends.
+func (p *Poller) Run(ctx context.Context, deliver func(push.Delivery)) error {
+	for ctx.Err() == nil {
+		began := time.Now()
+		repositories := p.o.Repositories()
+		// Another order each time: when the budget is too small, none starves.
+		rand.Shuffle(len(repositories), func(i, j int) { repositories[i], repositories[j] = repositories[j], repositories[i] })
+		throttled := false
+		for _, r := range repositories {
+			if ctx.Err() != nil {
+				break
+			}
+			if p.look(ctx, r, deliver) {
+				throttled = true
+				break // the next ones would only be throttled, too
+			}
+		}
+		p.adapt(throttled)
+		wait := p.o.Interval + p.slow - time.Since(began)
+		// A fifth more or less, so that replicas and clusters do not ask in step.
+		sleep(ctx, max(time.Second/2, wait-wait/5+rand.N(max(1, wait*2/5))))
+	}
+	p.o.Metrics.SourceUp.Set(0)
+	return nil
+}
+
+func (p *Poller) adapt(throttled bool) {
+	switch {
+	case throttled && p.slow == 0:
+		p.slow = p.o.Interval
+	case throttled:
+		p.slow = min(2*p.slow, maxSlow)
+	case p.slow > 0:
+		if p.slow /= 2; p.slow < p.o.Interval {
+			p.slow = 0
+			p.o.Log.Info("polling as often as before", "interval", p.o.Interval.String())
+		}
+	}
+}
+
+// look asks about one repository; it says whether to ask less often.
+func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.Delivery)) (throttled bool) {
+	hosts := ecr.Hosts(r.Account, r.Region)
+	if len(hosts) == 0 {
+		return false
+	}
+	repo, err := ecr.ParseRepository(hosts[0] + "/" + r.Name)
+	if err != nil {
+		return false
+	}
+	if p.limiter.Wait(ctx) != nil {
+		return false
+	}
+	since := p.o.Since(r)
+	ctx, cancel := context.WithTimeout(ctx, call)
+	defer cancel()
+	began := time.Now()
+	clock := &ecr.Clock{}
+	var found []push.Push
+	err = p.o.Lister.List(ecr.WithClock(ctx, clock), repo, func(page []ecr.Image) error {
+		p.o.Metrics.ECRCalls.WithLabelValues("ok").Inc()
+		for _, image := range page {
+			if image.PushedAt.After(since) && image.NotImage() == "" {
+				found = append(found, pushesOf(r, image)...)
+			}
+		}
+		if len(page) < 1000 {
+			return nil
+		}
+		return p.limiter.Wait(ctx) // before the next page
+	})
+	switch {
+	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return false
+	case err != nil:
+		return p.failed(r, err)
+	}
+	if p.failing[r.String()] {
+		delete(p.failing, r.String())
+		p.o.Log.Info("the repository can be listed again", "repository", r.String())
+	}
+	p.o.Metrics.SourceUp.Set(1)
+	if at := clock.Min(); !at.IsZero() {
+		p.o.Clock.See(at, began, began)
+		p.o.Metrics.ClockOffset.Set(p.o.Clock.Offset().Seconds())
+	}
+	slices.SortFunc(found, func(a, b push.Push) int { return a.Time.Compare(b.Time) })
+	for _, x := range found {
+		deliver(push.Delivery{Push: x, Done: func() {}})
+	}
+	return false
+}
+
+func pushesOf(r push.Repository, image ecr.Image) []push.Push {
+	var all []push.Push
+	for _, tag := range image.Tags {
+		if ecr.NotImageTag(tag) != "" {
+			continue
+		}
+		sum := sha256.Sum256([]byte(r.String() + "@" + image.Digest + ":" + tag))
+		all = append(all, push.Push{
+			ID: base64.RawURLEncoding.EncodeToString(sum[:12]), Repository: r,
+			Tag: tag, Digest: image.Digest, Time: image.PushedAt,
+		})
+	}
+	return all
+}
+
+// failed says once what failed, and whether to ask less often: ECR throttles or
+// can not be reached.
+func (p *Poller) failed(r push.Repository, err error) bool {
+	p.o.Metrics.Errors.WithLabelValues("ecr").Inc()
+	p.o.Metrics.ECRCalls.WithLabelValues("error").Inc()
+	if errors.Is(err, ecr.ErrUnavailable) {
+		if p.slow == 0 {
+			p.o.Log.Warn("ECR throttles or can not be reached: polling less often", "error", err)
+		}
+		p.o.Metrics.SourceUp.Set(0)
+		return true
+	}
+	if !p.failing[r.String()] {
+		p.failing[r.String()] = true
+		p.o.Log.Error("a repository can not be listed; will try again", "repository", r.String(), "error", err)
+	}
+	return false
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

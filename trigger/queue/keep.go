@@ -1,0 +1,140 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+)
+
+const (
+	batch = 10 // entries of one call, SQS's maximum
+	// gather is how long deletions are gathered for one call.
+	gather = 100 * time.Millisecond
+)
+
+// deleting deletes what is done until ctx ends.
+func (q *Queue) deleting(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.wake:
+		}
+		pause(ctx, gather)
+		if ctx.Err() != nil {
+			return
+		}
+		if q.flush(ctx) {
+			failures = 0
+			continue
+		}
+		failures++
+		pause(ctx, backoff(failures))
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// flush deletes what is done; it says whether all of it could be. What can not be
+// deleted comes again and is known then.
+func (q *Queue) flush(ctx context.Context) bool {
+	q.mu.Lock()
+	todo := q.gone
+	q.gone = nil
+	q.mu.Unlock()
+	for len(todo) > 0 {
+		n := min(batch, len(todo))
+		entries := make([]types.DeleteMessageBatchRequestEntry, n)
+		for i, g := range todo[:n] {
+			id := strconv.Itoa(i)
+			entries[i] = types.DeleteMessageBatchRequestEntry{Id: &id, ReceiptHandle: &g.handle}
+		}
+		callCtx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		_, err := q.api.DeleteMessageBatch(callCtx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL, Entries: entries})
+		cancel()
+		if err != nil {
+			if ctx.Err() == nil {
+				q.failed(err)
+			}
+			q.mu.Lock()
+			q.gone = append(todo, q.gone...)
+			q.mu.Unlock()
+			return false
+		}
+		todo = todo[n:]
+	}
+	return true
+}
+
+// extend keeps what is held hidden until ctx ends.
+func (q *Queue) extend(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause(ctx, q.o.Visibility/3)
+		if ctx.Err() != nil {
+			return
+		}
+		if err := q.setVisibility(ctx, int32(q.o.Visibility.Seconds())); err != nil && ctx.Err() == nil {
+			q.failed(err)
+		}
+	}
+}
+
+// release makes what is held visible at once, for the replica that takes over.
+func (q *Queue) release(ctx context.Context) {
+	if err := q.setVisibility(ctx, 0); err != nil {
+		q.o.Log.Debug("messages could not be given back; they come again by themselves", "error", short(err))
+	}
+	q.mu.Lock()
+	q.held = map[string]*message{}
+	q.mu.Unlock()
+}
+
+func (q *Queue) setVisibility(ctx context.Context, seconds int32) error {
+	q.mu.Lock()
+	handles := make([]string, 0, len(q.held))
+	for _, h := range q.held {
+		handles = append(handles, h.handle)
+	}
+	q.mu.Unlock()
+	for len(handles) > 0 {
+		n := min(batch, len(handles))
+		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, n)
+		for i := range n {
+			id := strconv.Itoa(i)
+			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: &id, ReceiptHandle: &handles[i], VisibilityTimeout: seconds}
+		}
+		callCtx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		// A message of which the call says that it failed comes again: no harm.
+		_, err := q.api.ChangeMessageVisibilityBatch(callCtx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.o.URL, Entries: entries})
+		cancel()
+		if err != nil {
+			return err
+		}
+		handles = handles[n:]
+	}
+	return nil
+}
+
+// short is an error of the SDK in one line, without request IDs and what else
+// differs each time.
+func short(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
+}

@@ -1,0 +1,212 @@
+package settle
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/proerror77/nova-staging/trigger/push"
+)
+
+// Tracker holds the pushes to each Application that have not taken effect yet.
+// Safe for concurrent use. Make it with [NewTracker].
+type Tracker struct {
+	mu   sync.Mutex
+	apps map[string]*waiting
+}
+
+// waiting is what one Application waits for.
+type waiting struct {
+	items map[string]*item // by the push's ID
+	// tags remembers which repositories got a tag, also of pushes that have taken
+	// effect: a set may be completed by later ones.
+	tags []tagged
+	// complete is when a set was completed by pushes that are still waiting.
+	complete time.Time
+}
+
+type item struct {
+	push    push.Push
+	arrived time.Time
+	first   time.Time
+	done    []func()
+}
+
+type tagged struct {
+	tag  string
+	in   map[push.Repository]bool
+	last time.Time
+}
+
+// maxTags bounds the memory of tags of an Application.
+const maxTags = 64
+
+// NewTracker makes an empty tracker.
+func NewTracker() *Tracker { return &Tracker{apps: map[string]*waiting{}} }
+
+// Add puts a push among those that an Application waits for, and says whether it
+// is new. One that is there already is kept once; done is called for each time.
+func (t *Tracker) Add(app string, p push.Push, now time.Time, done func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.apps[app]
+	if w == nil {
+		w = &waiting{items: map[string]*item{}}
+		t.apps[app] = w
+	}
+	w.remember(p, now)
+	if i := w.items[p.ID]; i != nil {
+		i.done = append(i.done, done)
+		return false
+	}
+	first := now
+	if !p.First.IsZero() && p.First.Before(now) {
+		first = p.First
+	}
+	w.items[p.ID] = &item{push: p, arrived: now, first: first, done: []func(){done}}
+	return true
+}
+
+func (w *waiting) remember(p push.Push, now time.Time) {
+	i := slices.IndexFunc(w.tags, func(t tagged) bool { return t.tag == p.Tag })
+	if i < 0 {
+		if len(w.tags) == maxTags {
+			oldest := slices.IndexFunc(w.tags, func(t tagged) bool {
+				return t.last.Equal(slices.MinFunc(w.tags, func(a, b tagged) int { return a.last.Compare(b.last) }).last)
+			})
+			w.tags = slices.Delete(w.tags, oldest, oldest+1)
+		}
+		w.tags = append(w.tags, tagged{tag: p.Tag, in: map[push.Repository]bool{}})
+		i = len(w.tags) - 1
+	}
+	w.tags[i].in[p.Repository] = true
+	w.tags[i].last = now
+}
+
+// Batch is what an Application waits for.
+type Batch struct {
+	// Pushes in the order of their times.
+	Pushes []push.Push
+	// Ready is when they have settled, zero when there are none.
+	Ready time.Time
+	// First and Last are when the first and the last arrived.
+	First, Last time.Time
+	// Have and Want count the repositories of the set that is most complete.
+	// Zero without a set.
+	Have, Want int
+}
+
+// Batch gives what an Application waits for, by its rules.
+func (t *Tracker) Batch(app string, r Rules) Batch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.apps[app]
+	if w == nil || len(w.items) == 0 {
+		return Batch{}
+	}
+	var all, alone, together burst
+	var b Batch
+	for _, i := range w.items {
+		b.Pushes = append(b.Pushes, i.push)
+		all.add(i.arrived, i.arrived)
+		if r.Together[i.push.Repository] {
+			together.add(i.first, i.arrived)
+		} else {
+			alone.add(i.first, i.arrived)
+		}
+	}
+	slices.SortFunc(b.Pushes, func(a, b push.Push) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	})
+	b.First, b.Last = all.first, all.last
+	b.Ready = alone.ready(r.Quiet, r.MaxWait)
+	if !together.first.IsZero() {
+		b.Ready = earlier(b.Ready, together.first.Add(r.TogetherMaxWait))
+		if at := w.completed(r.Together, &b); !at.IsZero() {
+			b.Ready = earlier(b.Ready, at)
+		}
+	}
+	return b
+}
+
+// completed is when the set became complete under one tag, by a push that is
+// still waiting; zero when it is not.
+func (w *waiting) completed(set map[push.Repository]bool, b *Batch) time.Time {
+	b.Want = len(set)
+	var first time.Time
+	for _, t := range w.tags {
+		have := 0
+		for repo := range set {
+			if t.in[repo] {
+				have++
+			}
+		}
+		var last time.Time
+		for _, i := range w.items {
+			if i.push.Tag == t.tag && set[i.push.Repository] && i.arrived.After(last) {
+				last = i.arrived
+			}
+		}
+		if last.IsZero() {
+			continue // all of it has taken effect
+		}
+		b.Have = max(b.Have, have)
+		if have == len(set) {
+			first = earlier(first, last)
+		}
+	}
+	return first
+}
+
+// Take removes pushes, which have taken effect or need none, and calls their
+// done.
+func (t *Tracker) Take(app string, pushes []push.Push) {
+	t.mu.Lock()
+	w := t.apps[app]
+	var done []func()
+	if w != nil {
+		for _, p := range pushes {
+			if i := w.items[p.ID]; i != nil {
+				done = append(done, i.done...)
+				delete(w.items, p.ID)
+			}
+		}
+	}
+	t.mu.Unlock()
+	for _, f := range done {
+		if f != nil {
+			f()
+		}
+	}
+}
+
+// Forget drops an Application that is gone, and calls done for all it waited
+// for.
+func (t *Tracker) Forget(app string) {
+	t.mu.Lock()
+	w := t.apps[app]
+	delete(t.apps, app)
+	t.mu.Unlock()
+	if w == nil {
+		return
+	}
+	for _, i := range w.items {
+		for _, f := range i.done {
+			if f != nil {
+				f()
+			}
+		}
+	}
+}
+
+// Len counts the pushes that wait.
+func (t *Tracker) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, w := range t.apps {
+		n += len(w.items)
+	}
+	return n
+}

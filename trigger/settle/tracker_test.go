@@ -1,0 +1,92 @@
+package settle_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/proerror77/nova-staging/trigger/push"
+	"github.com/proerror77/nova-staging/trigger/settle"
+)
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+type arrival struct {
+	repository, tag string
+	seconds         int
+}
+
+func TestWhenPushesHaveSettled(t *testing.T) {
+	t.Parallel()
+	set := func(names ...string) map[push.Repository]bool {
+		m := map[push.Repository]bool{}
+		for _, n := range names {
+			m[push.Repository{Name: n}] = true
+		}
+		return m
+	}
+	tests := []struct {
+		name     string
+		together map[push.Repository]bool
+		arrivals []arrival
+		ready    int
+		have     int
+	}{
+		{"one push waits for quiet", nil, []arrival{{"a", "1", 0}}, 20, 0},
+		{"each push waits anew", nil, []arrival{{"a", "1", 0}, {"b", "1", 15}}, 35, 0},
+		{"but not beyond the maximum", nil, []arrival{{"a", "1", 0}, {"b", "1", 295}}, 300, 0},
+		{"a set that is complete is ready at once", set("a", "b"), []arrival{{"a", "1", 0}, {"b", "1", 200}}, 200, 2},
+		{"a set that is not waits for its own maximum", set("a", "b"), []arrival{{"a", "1", 0}}, 1800, 1},
+		{"other tags do not complete a set", set("a", "b"), []arrival{{"a", "1", 0}, {"b", "2", 10}}, 1800, 1},
+		{"a repository outside the set settles by itself", set("a", "b"), []arrival{{"a", "1", 0}, {"c", "1", 10}}, 30, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tr := settle.NewTracker()
+			for _, a := range tt.arrivals {
+				tr.Add("app", push.Push{ID: fmt.Sprint(a), Repository: push.Repository{Name: a.repository}, Tag: a.tag}, noon.Add(time.Duration(a.seconds)*time.Second), func() {})
+			}
+			b := tr.Batch("app", settle.Rules{Quiet: 20 * time.Second, MaxWait: 5 * time.Minute, Together: tt.together, TogetherMaxWait: 30 * time.Minute})
+			if got := int(b.Ready.Sub(noon).Seconds()); got != tt.ready || b.Have != tt.have {
+				t.Errorf("ready after %d s with %d, want %d s with %d", got, b.Have, tt.ready, tt.have)
+			}
+		})
+	}
+}
+
+func TestASetIsCompletedAlsoWhenItsFirstHalfHasTakenEffect(t *testing.T) {
+	t.Parallel()
+	tr := settle.NewTracker()
+	first := push.Push{ID: "1", Repository: push.Repository{Name: "a"}, Tag: "x"}
+	tr.Add("app", first, noon, func() {})
+	tr.Take("app", []push.Push{first})
+	tr.Add("app", push.Push{ID: "2", Repository: push.Repository{Name: "b"}, Tag: "x"}, noon.Add(time.Minute), func() {})
+	b := tr.Batch("app", settle.Rules{
+		Quiet: time.Second, MaxWait: time.Second, TogetherMaxWait: time.Hour,
+		Together: map[push.Repository]bool{{Name: "a"}: true, {Name: "b"}: true},
+	})
+	if !b.Ready.Equal(noon.Add(time.Minute)) || b.Have != 2 {
+		t.Errorf("ready at %s with %d", b.Ready, b.Have)
+	}
+}
+
+func TestEveryDeliveryIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	tr := settle.NewTracker()
+	n := 0
+	p := push.Push{ID: "1", Tag: "x"}
+	if !tr.Add("app", p, noon, func() { n++ }) || tr.Add("app", p, noon, func() { n++ }) {
+		t.Error("the second of the same is not new")
+	}
+	tr.Take("app", []push.Push{p})
+	tr.Take("app", []push.Push{p})
+	if n != 2 || tr.Len() != 0 {
+		t.Errorf("done %d times, %d left", n, tr.Len())
+	}
+	tr.Add("gone", p, noon, func() { n++ })
+	tr.Forget("gone")
+	if n != 3 {
+		t.Error("an Application that is gone keeps its messages")
+	}
+}
