@@ -12,7 +12,7 @@ LINT := $(GO) tool -modfile=tools/lint/go.mod
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e build images lint fmt fuzz bench vulncheck tidy clean
+.PHONY: help demo test e2e build images lint fmt fuzz soak bench vulncheck tidy clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fmt: ## Format the code
 
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
+
+soak: ## Render random worlds under random faults (SOAK_RENDERS=10000 SOAK_SMOKES=500 SOAK_SEED=N)
+	@$(GO) test -count=1 -timeout=4h -v -run 'TestSoak' ./soak 2>&1 | grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS: .*/)'; exit "$${PIPESTATUS[0]}"
 
 bench: build ## Measure the programs against their peers, how they grow, and trigger under load
 	@bench/run.sh

@@ -54,6 +54,9 @@ func (r *render) describe(u images.Use) explain.Image {
 		return image
 	}
 	image.Policy, image.Rule, image.Entry = entry.Name(), entry.String(), r.place(entry)
+	if entry.Scan != nil {
+		image.Rule += ", " + entry.Scan.String()
+	}
 	for _, o := range r.outcomes {
 		for k, repo := range o.Group.Repositories {
 			if repo.String() == u.Name {
@@ -71,11 +74,24 @@ func fill(image *explain.Image, o resolve.Outcome, k int) {
 		if errors.As(o.Err, &u) && k < len(u.Candidates) {
 			image.Candidates = u.Candidates[k]
 		}
+		var refused *resolve.Refused
+		if errors.As(o.Err, &refused) {
+			chosen(image, refused.Decisions[k])
+		}
 		return
 	}
 	d := o.Decisions[k]
+	image.Status, image.Why = explain.Resolved, d.Why
+	if d.Scan != nil {
+		image.Why += "; " + d.Scan.Text()
+	}
+	chosen(image, d)
+}
+
+// chosen fills in what the policy chose, whether or not the gate let it through.
+func chosen(image *explain.Image, d resolve.Decision) {
 	pushed := d.PushedAt
-	image.Status, image.Tag, image.Digest, image.PushedAt = explain.Resolved, d.Tag, d.Digest, &pushed
-	image.Commit, image.Subject, image.Why = d.Commit, d.Subject, d.Why
+	image.Tag, image.Digest, image.PushedAt = d.Tag, d.Digest, &pushed
+	image.Commit, image.Subject, image.Scan = d.Commit, d.Subject, d.Scan
 	image.Cached, image.Warnings, image.Candidates = d.Cached, d.Warnings, d.Candidates
 }

@@ -42,6 +42,7 @@ type bench struct {
 	out       io.Writer
 	generate  string
 	kustomize string
+	tagbytag  string
 	manifests string
 	temp      string
 	runs      int
@@ -53,12 +54,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&b.generate, "generate", "bin/generate", "the generate binary")
 	flags.StringVar(&b.kustomize, "kustomize", "bin/kustomize", "the kustomize binary")
+	flags.StringVar(&b.tagbytag, "tagbytag", "bin/tagbytag", "the tagbytag binary, of bench/peers")
+	only := flags.String("only", "", "measure only this part: overlay, peers, images, size or listed")
 	flags.StringVar(&b.manifests, "manifests", "manifests", "folder with the Nova manifests")
 	flags.IntVar(&b.runs, "runs", 20, "runs of each candidate")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	for _, p := range []*string{&b.generate, &b.kustomize} {
+	for _, p := range []*string{&b.generate, &b.kustomize, &b.tagbytag} {
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -74,10 +77,22 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer b.runner.stop()
-	for _, part := range []func(context.Context) error{b.overlay, b.images, b.repositorySize, b.listed} {
-		if err := part(ctx); err != nil {
+	parts := []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"overlay", b.overlay}, {"peers", b.peers}, {"images", b.images}, {"size", b.repositorySize}, {"listed", b.listed}}
+	known := false
+	for _, part := range parts {
+		if *only != "" && *only != part.name {
+			continue
+		}
+		known = true
+		if err := part.measure(ctx); err != nil {
 			return err
 		}
+	}
+	if !known {
+		return fmt.Errorf("unknown part %q", *only)
 	}
 	return nil
 }
@@ -94,7 +109,8 @@ type candidate struct {
 
 	wall  []time.Duration
 	rss   int64 // peak, KiB
-	calls int   // of the last run
+	calls int   // of the last run, to ECR's API and to /v2/
+	bytes int64 // of their answers
 }
 
 func (c *candidate) median() time.Duration {
@@ -136,7 +152,7 @@ func (b *bench) once(ctx context.Context, c *candidate) (wall time.Duration, rss
 		return 0, 0, fmt.Errorf("run %s: %w", c.name, err)
 	}
 	if c.ecr != nil {
-		c.calls = c.ecr.Count("", "")
+		c.calls, c.bytes = len(c.ecr.Calls()), c.ecr.Bytes()
 	}
 	return wall, rss, nil
 }
@@ -145,12 +161,12 @@ func (b *bench) once(ctx context.Context, c *candidate) (wall time.Duration, rss
 func (b *bench) table(title string, candidates ...*candidate) {
 	fmt.Fprintf(b.out, "\n%s (median of %d)\n", title, b.runs)
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "\twall ms\tx\tpeak MiB\tx\tECR calls\t\n")
+	fmt.Fprint(t, "\twall ms\tx\tpeak MiB\tx\tECR calls\tKiB\t\n")
 	first := candidates[0]
 	for _, c := range candidates {
-		fmt.Fprintf(t, "%s\t%.1f\t%.2f\t%.1f\t%.2f\t%d\t\n", c.name,
+		fmt.Fprintf(t, "%s\t%.1f\t%.2f\t%.1f\t%.2f\t%d\t%.0f\t\n", c.name,
 			float64(c.median().Microseconds())/1000, float64(c.median())/float64(first.median()),
-			float64(c.rss)/1024, float64(c.rss)/float64(first.rss), c.calls)
+			float64(c.rss)/1024, float64(c.rss)/float64(first.rss), c.calls, float64(c.bytes)/1024)
 	}
 	_ = t.Flush()
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/proerror77/nova-staging/internal/ecremulator"
 	"github.com/proerror77/nova-staging/internal/novaworld"
+	"github.com/proerror77/nova-staging/plugin/ecr"
 )
 
 func TestMain(m *testing.M) {
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"fault":    fault,
 			"calls":    calls,
 			"complete": complete,
+			"scan":     scan,
 			"oneline":  oneline,
 			"replace":  replace,
 			"raw":      raw,
@@ -231,6 +233,55 @@ func complete(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	_, err = s.world.Build(s.last, at, novaworld.Services[len(novaworld.Services)-1])
 	ts.Check(err)
+}
+
+// scan STATUS REPOSITORY TAG [SEVERITY=N…] [enhanced] [only=PLATFORM]: give the
+// images of a tag this scan. TAG may be a digest, and REPOSITORY all.
+func scan(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: scan STATUS REPOSITORY|all TAG [SEVERITY=N…] [enhanced] [only=PLATFORM]")
+	}
+	s := ecremulator.Scan{Status: ecremulator.ScanStatus(args[0]), Findings: map[string]int{}}
+	only := ""
+	for _, a := range args[3:] {
+		key, value, _ := strings.Cut(a, "=")
+		switch key {
+		case "enhanced":
+			s.Enhanced = true
+		case "only":
+			only = value
+		default:
+			n, err := strconv.Atoi(value)
+			ts.Check(err)
+			s.Findings[key] = n
+		}
+	}
+	names := []string{args[1]}
+	if args[1] == "all" {
+		names = novaworld.Repositories()
+	}
+	for _, name := range names {
+		ts.Check(scanTag(stageOf(ts).world.Registry.Repository(name), args[2], only, s))
+	}
+}
+
+// scanTag gives a scan to an image, or to those that an index lists, for one
+// platform or all.
+func scanTag(r *ecremulator.Repository, ref, only string, s ecremulator.Scan) error {
+	image, err := r.Image(ref)
+	if err != nil {
+		return err
+	}
+	parts, err := ecr.Manifest{Digest: image.Digest, MediaType: image.MediaType, Body: string(image.Manifest)}.Parts()
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if only == "" || p.Platform == only {
+			err = errors.Join(err, r.SetScan(p.Digest, s))
+		}
+	}
+	return err
 }
 
 // oneline: standard output was empty and standard error held exactly one line.

@@ -68,6 +68,7 @@ func (s blobStore) Put(_ context.Context, _ string, h v1.Hash, rc io.ReadCloser)
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	sent   int64
 	cut    bool
 }
 
@@ -79,7 +80,9 @@ func (w *statusWriter) WriteHeader(status int) {
 // Write cuts the connection in the middle of the first piece if it is to.
 func (w *statusWriter) Write(b []byte) (int, error) {
 	if !w.cut {
-		return w.ResponseWriter.Write(b)
+		n, err := w.ResponseWriter.Write(b)
+		w.sent += int64(n)
+		return n, err
 	}
 	_, _ = w.ResponseWriter.Write(b[:len(b)/2])
 	_ = http.NewResponseController(w.ResponseWriter).Flush()

@@ -45,9 +45,13 @@ type imageDetail struct {
 	LastRecordedPullTime   *epoch   `json:"lastRecordedPullTime,omitempty"`
 	SubjectManifestDigest  string   `json:"subjectManifestDigest,omitempty"`
 	ImageStatus            Status   `json:"imageStatus,omitempty"`
+
+	ImageScanStatus          *scanStatus  `json:"imageScanStatus,omitempty"`
+	ImageScanFindingsSummary *scanSummary `json:"imageScanFindingsSummary,omitempty"`
 }
 
 func (r *Repository) detail(i *image) imageDetail {
+	status, summary := i.summary()
 	return imageDetail{
 		RegistryID:             r.registry.account,
 		RepositoryName:         r.name,
@@ -60,6 +64,9 @@ func (r *Repository) detail(i *image) imageDetail {
 		LastRecordedPullTime:   optional(i.pulledAt()),
 		SubjectManifestDigest:  i.subject,
 		ImageStatus:            i.status,
+
+		ImageScanStatus:          status,
+		ImageScanFindingsSummary: summary,
 	}
 }
 

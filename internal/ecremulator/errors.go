@@ -21,6 +21,9 @@ var (
 	// ErrMissingReference is returned when a manifest names an image or a blob
 	// that is not in the repository.
 	ErrMissingReference = errors.New("referenced content is missing")
+	// ErrNotScanned is returned when an index is given a scan: ECR scans the
+	// images that it lists.
+	ErrNotScanned = errors.New("an index is not scanned")
 	// ErrReferenced is returned when an image is deleted that an index in the
 	// same repository still lists.
 	ErrReferenced = errors.New("referenced by an index")

@@ -29,6 +29,7 @@ type image struct {
 	pushedAt     time.Time
 	status       Status
 	tags         []string     // in the order they were put on
+	scan         *Scan        // replaced, never changed in place; nil = none
 	lastPull     atomic.Int64 // Unix milliseconds, 0 = never
 }
 

@@ -84,13 +84,14 @@ var operations map[string]operation
 
 func init() {
 	operations = map[string]operation{
-		"BatchDeleteImage":      decoded((*Emulator).batchDeleteImage),
-		"BatchGetImage":         decoded((*Emulator).batchGetImage),
-		"DescribeImages":        decoded((*Emulator).describeImages),
-		"DescribeRepositories":  decoded((*Emulator).describeRepositories),
-		"GetAuthorizationToken": decoded((*Emulator).getAuthorizationToken),
-		"ListImages":            decoded((*Emulator).listImages),
-		"PutImage":              decoded((*Emulator).putImage),
+		"BatchDeleteImage":          decoded((*Emulator).batchDeleteImage),
+		"BatchGetImage":             decoded((*Emulator).batchGetImage),
+		"DescribeImages":            decoded((*Emulator).describeImages),
+		"DescribeImageScanFindings": decoded((*Emulator).describeImageScanFindings),
+		"DescribeRepositories":      decoded((*Emulator).describeRepositories),
+		"GetAuthorizationToken":     decoded((*Emulator).getAuthorizationToken),
+		"ListImages":                decoded((*Emulator).listImages),
+		"PutImage":                  decoded((*Emulator).putImage),
 	}
 }
 
@@ -182,7 +183,7 @@ func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
 	}
 	if res.delegate != nil {
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK, cut: res.cut}
-		defer func() { r.call.Status = sw.status }()
+		defer func() { r.call.Status, r.call.Bytes = sw.status, sw.sent }()
 		res.delegate.ServeHTTP(sw, r.http)
 		return
 	}
@@ -200,10 +201,12 @@ func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {
 		return
 	}
 	if res.cut {
+		r.call.Bytes = int64(len(res.body) / 2)
 		_, _ = w.Write(res.body[:len(res.body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
+	r.call.Bytes = int64(len(res.body))
 	_, _ = w.Write(res.body) // a client that has gone away needs no answer
 }
 

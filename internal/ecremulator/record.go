@@ -15,6 +15,7 @@ type Call struct {
 	Region      string
 	Repository  string
 	IDs         int    // how many imageIds it carried
+	Bytes       int64  // of the answer's body, as far as it was sent
 	Status      int    // HTTP status, 0 if the connection was cut or the caller left
 	Error       string // ECR's error code, empty if none
 	AccessKeyID string
@@ -65,6 +66,18 @@ func (e *Emulator) Count(operation, repository string) int {
 		if repository == "" || c.Repository == repository {
 			n++
 		}
+	}
+	return n
+}
+
+// Bytes returns how many bytes the bodies of all answers had, since the start or
+// the last Reset.
+func (e *Emulator) Bytes() int64 {
+	e.calls.mu.Lock()
+	defer e.calls.mu.Unlock()
+	var n int64
+	for _, c := range e.calls.calls {
+		n += c.Bytes
 	}
 	return n
 }

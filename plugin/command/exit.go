@@ -37,6 +37,7 @@ var exitClasses = []exitClass{
 	{6, "ECR was asked, and no image satisfies the policy", anyOf(resolve.ErrNoImage, resolve.ErrTogether, ecr.ErrRepositoryNotFound)},
 	{7, "ECR refused: access denied, or credentials missing or expired", anyOf(ecr.ErrDenied, ecr.ErrCredentials)},
 	{8, "ECR could not be asked", anyOf(ecr.ErrUnavailable, ecr.ErrResponse, ecr.ErrImageNotFound)},
+	{9, "the scan gate of images.yaml refused a chosen image", anyOf(resolve.ErrScan)},
 }
 
 const exitOther = 1

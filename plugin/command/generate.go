@@ -29,8 +29,8 @@ func (p Program) generate(ctx context.Context, f flags, args []string) error {
 			warnings = append(warnings, "the parameter as-of is not set: images are resolved as of now, and Argo CD runs no hooks for an image that changes by itself")
 		}
 		// The last moment at which the caller may have stopped listening.
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w before anything was written", plugin.ErrCancelled)
+		if err := late(ctx); err != nil {
+			return err
 		}
 		if _, err := p.Stdout.Write(r.Manifests); err != nil {
 			return fmt.Errorf("write manifests: %w", err)
@@ -40,6 +40,18 @@ func (p Program) generate(ctx context.Context, f flags, args []string) error {
 		}
 		return nil
 	})
+}
+
+// late is the error of a render that was complete only after ctx had ended: by
+// the deadline, or because the caller stopped it.
+func late(ctx context.Context) error {
+	switch {
+	case ctx.Err() == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%w before anything was written", plugin.ErrDeadline)
+	}
+	return fmt.Errorf("%w before anything was written", plugin.ErrCancelled)
 }
 
 // setup is what a run's preparation has to say besides the options.

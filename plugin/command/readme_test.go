@@ -20,6 +20,16 @@ func readme(t *testing.T) string {
 	return string(data)
 }
 
+// scanGate is the page on the scan gate, which has an exit status of its own.
+func scanGate(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "docs", "scan-gate.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // section is the README's part under a heading of the second level.
 func section(t *testing.T, heading string) string {
 	t.Helper()
@@ -33,7 +43,7 @@ func section(t *testing.T, heading string) string {
 
 func TestReadmeExplainsEveryExitStatus(t *testing.T) {
 	t.Parallel()
-	text := section(t, "When something fails")
+	text := section(t, "When something fails") + scanGate(t)
 	for _, c := range exitClasses {
 		if !strings.Contains(text, fmt.Sprintf("\n| %d | ", c.status)) {
 			t.Errorf("the README's table has no row for exit status %d (%s)", c.status, c.what)
@@ -53,7 +63,7 @@ func TestReadmeExplainsEveryExitStatus(t *testing.T) {
 func TestReadmeExamplesOfImagesYAMLAreValid(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readme(t)+scanGate(t), -1) {
 		if !strings.Contains(block[1], "kind: "+policy.Kind) {
 			continue
 		}

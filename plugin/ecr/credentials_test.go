@@ -52,7 +52,7 @@ func TestARefusedCallSaysWhyAndWhatToDo(t *testing.T) {
 		"access denied": {
 			func(w *world) { w.Deny(em.Denial{Repository: auth.Name}) },
 			ErrDenied,
-			[]string{"is not authorized to perform: ecr:", "allow the role ecr:BatchGetImage and ecr:DescribeImages"},
+			[]string{"is not authorized to perform: ecr:", "allow the role ecr:"},
 		},
 		"expired session": {
 			func(w *world) { w.Inject(em.Fault{Kind: em.ExpiredToken}) },

@@ -21,6 +21,8 @@ var (
 	// ErrImageNotFound is returned by [Client.DescribeTag] for an unknown tag and
 	// by [Client.Describe] when an image vanished between two calls.
 	ErrImageNotFound = errors.New("image not found")
+	// errScanNotFound is ECR's answer for an image that was never scanned.
+	errScanNotFound = errors.New("scan not found")
 	// ErrDenied is returned when the credentials work but do not allow the call.
 	ErrDenied = errors.New("access denied")
 	// ErrCredentials is returned when there are no credentials, or when AWS says
@@ -72,6 +74,7 @@ func failure(op string, repo Repository, err error, attempts int, hide *redactor
 		deser *smithy.DeserializationError
 		rnf   *types.RepositoryNotFoundException
 		inf   *types.ImageNotFoundException
+		snf   *types.ScanNotFoundException
 		cert  *tls.CertificateVerificationError
 		dns   *net.DNSError
 	)
@@ -84,6 +87,8 @@ func failure(op string, repo Repository, err error, attempts int, hide *redactor
 		e.Hint = "create it or correct the image's name in the manifests"
 	case errors.As(err, &inf):
 		e.Kind, e.Detail = ErrImageNotFound, clean(inf.ErrorMessage(), hide)
+	case errors.As(err, &snf):
+		e.Kind, e.Detail = errScanNotFound, clean(snf.ErrorMessage(), hide)
 	case errors.As(err, &api):
 		e.classifyCode(api, hide)
 	case errors.As(err, &deser), errors.Is(err, errTooLarge):
@@ -111,7 +116,7 @@ func (e *Error) classifyCode(api smithy.APIError, hide *redactor) {
 	switch {
 	case isDenied(code):
 		e.Kind, e.Detail = ErrDenied, clean(api.ErrorMessage(), hide)
-		e.Hint = "allow the role ecr:BatchGetImage and ecr:DescribeImages on this repository (and, across accounts, in the repository's policy)"
+		e.Hint = fmt.Sprintf("allow the role %s on this repository (and, across accounts, in the repository's policy)", e.actions())
 	case isExpired(code):
 		e.Kind, e.Detail, e.Hint = ErrCredentials, "expired: "+code, renew
 	case isRejected(code):
@@ -165,6 +170,14 @@ func (e *Error) classifyCredentials(c *credentialsError, hide *redactor) {
 			e.Hint = "check the ARN and the external ID, and that the role's trust policy and the caller's own policy allow sts:AssumeRole"
 		}
 	}
+}
+
+// actions that the role needs. Only the scan gate needs the third.
+func (e *Error) actions() string {
+	if e.Op == "DescribeImageScanFindings" {
+		return "ecr:DescribeImageScanFindings"
+	}
+	return "ecr:BatchGetImage and ecr:DescribeImages"
 }
 
 func isDenied(code string) bool {

@@ -180,6 +180,10 @@ var operations = map[string]func(ctx context.Context, c *Client, digest string) 
 		_, err := c.DescribeTag(ctx, auth, "t0")
 		return err
 	},
+	"Scan": func(ctx context.Context, c *Client, digest string) error {
+		_, err := c.Scan(ctx, auth, digest)
+		return err
+	},
 	"List": func(ctx context.Context, c *Client, _ string) error {
 		n := 0
 		err := c.List(ctx, auth, func(images []Image) error { n += len(images); return nil })

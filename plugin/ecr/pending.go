@@ -138,6 +138,8 @@ func observe(hide *redactor) func(*middleware.Stack) error {
 				}
 				if err == nil {
 					SeeClock(ctx, askedAt(began, metadata))
+				} else {
+					forget(out.Result)
 				}
 				c.mu.Lock()
 				defer c.mu.Unlock()

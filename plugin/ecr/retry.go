@@ -101,8 +101,26 @@ func hollow(result any) error {
 		if out.ImageDetails == nil {
 			return errHollow
 		}
+	case *ecr.DescribeImageScanFindingsOutput:
+		if out.ImageScanStatus == nil || out.ImageScanStatus.Status == "" {
+			return errHollow
+		}
 	}
 	return nil
+}
+
+// forget empties what a failed attempt has read. The SDK has all attempts of a
+// call read into one value and sets only the fields that an answer has: half of a
+// page would be left over, and an empty answer after it taken for a page.
+func forget(result any) {
+	switch out := result.(type) {
+	case *ecr.BatchGetImageOutput:
+		*out = ecr.BatchGetImageOutput{}
+	case *ecr.DescribeImagesOutput:
+		*out = ecr.DescribeImagesOutput{}
+	case *ecr.DescribeImageScanFindingsOutput:
+		*out = ecr.DescribeImageScanFindingsOutput{}
+	}
 }
 
 // attemptText is the short form of a failed attempt for the pending list.

@@ -154,7 +154,7 @@ func TestTroubleThatStaysEndsWithTheContextAndSaysWhatItWas(t *testing.T) {
 					t.Fatalf("%s: interrupted %q", op, calls)
 				}
 				m := attempts.FindStringSubmatch(calls[0])
-				if m == nil || !regexp.MustCompile(c.last).MatchString(m[2]) || !strings.Contains("BatchGetImage DescribeImages", m[1]) {
+				if m == nil || !regexp.MustCompile(c.last).MatchString(m[2]) || !strings.Contains("BatchGetImage DescribeImages DescribeImageScanFindings", m[1]) {
 					t.Errorf("%s: interrupted %q, want last to match %q", op, calls[0], c.last)
 				}
 			}
@@ -329,6 +329,33 @@ func TestBackoffGrowsWithFullJitterUpToItsMaximum(t *testing.T) {
 		}
 		if len(distinct) < 10 {
 			t.Errorf("attempt %d: %d different waits of 50: no jitter", attempt, len(distinct))
+		}
+	}
+}
+
+// Found by the soak: an attempt whose answer breaks off leaves nothing behind, so
+// that an empty answer after it is not completed from it.
+func TestNothingIsLeftOfAnAnswerThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	digest := digestOf("a")
+	image := fmt.Sprintf(`{"imageDigest":%q,"imageTags":["t0"],"imagePushedAt":1}`, digest)
+	broken := map[string][]string{
+		"Find":        {`{"failures":[{"imageId":{"imageTag":"t0"},"failureCode":"ImageNotFound"}],"images":[`, `{"images":[],`},
+		"Manifest":    {fmt.Sprintf(`{"failures":[],"images":[{"imageId":{"imageDigest":%q},"imageManifest":"{}"}],`, digest)},
+		"Describe":    {`{"imageDetails":[` + image + `],`, `{"imageDetails":[`},
+		"DescribeTag": {`{"imageDetails":[` + image + `],`, `{"imageDetails":[`},
+		"List":        {`{"imageDetails":[` + image + `],"nextTok`, `{"imageDetails":[` + image + `,`},
+		"Scan":        {`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[],"findingSeverityCounts":{}},`},
+	}
+	for name, answers := range broken {
+		for _, first := range answers {
+			for _, then := range []string{"", "{}", "null"} {
+				t.Run(name+" "+first+" then "+then, func(t *testing.T) {
+					t.Parallel()
+					err := operations[name](t.Context(), answering(t, first, then), digest)
+					wantError(t, err, ErrResponse)
+				})
+			}
 		}
 	}
 }

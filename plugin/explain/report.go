@@ -60,6 +60,8 @@ type Image struct {
 	PushedAt *time.Time `json:"pushedAt,omitempty"`
 	Commit   string     `json:"commit,omitempty"`
 	Subject  string     `json:"subject,omitempty"`
+	// Scan is what the scan gate went by. Omitted without a gate.
+	Scan *resolve.Scan `json:"scan,omitempty"`
 	// Why this one, or why none.
 	Why string `json:"why"`
 	// Cached is true when an earlier render made the decision.

@@ -68,6 +68,9 @@ type Entry struct {
 	// Together makes all images matched here come from one commit. Optional, for
 	// the commit policy only.
 	Together bool `yaml:"together"`
+	// Scan refuses the chosen image by what ECR's scan found in it. Optional,
+	// default: scans are not looked at.
+	Scan *Scan `yaml:"scan"`
 
 	line int
 }
@@ -267,6 +270,9 @@ func (v validator) entry(i int, e *Entry) error {
 	}
 	if e.Together && given[0] != "commit" {
 		return v.fail(at("together"), "images[%d].together is for the commit policy, not for %s", i, given[0])
+	}
+	if err := v.scan(i, e, at); err != nil {
+		return err
 	}
 	switch given[0] {
 	case "commit":

@@ -30,7 +30,7 @@ func TestParseRefusesWithLineAndValidChoices(t *testing.T) {
 		{"another kind", "apiVersion: staging.nova/v1alpha1\nkind: ImagePolicies\n", 2, `kind is "ImagePolicies", valid choices are: ImagePolicy`},
 		{"no images", head, 1, "images lists no entry"},
 		{"an unknown field at the top", head + "image: []\n", 3, `unknown field "image", valid fields are: apiVersion, images, kind, release`},
-		{"an unknown field in an entry", head + "images:\n- match: a\n  comit: {}\n", 5, `unknown field "comit" in images[0], valid fields are: commit, match, newest, semver, tag, together`},
+		{"an unknown field in an entry", head + "images:\n- match: a\n  comit: {}\n", 5, `unknown field "comit" in images[0], valid fields are: commit, match, newest, scan, semver, tag, together`},
 		{"an unknown field in a policy", head + "images:\n- match: a\n  semver:\n    rnage: x\n", 6, `unknown field "rnage" in images[0].semver, valid fields are: prerelease, range`},
 		{"a field given twice", head + "images:\n- match: a\n  match: b\n  commit: {}\n", 5, `"match" is already given at line 4`},
 		{"an alias", head + "images:\n- &a {match: a, commit: {}}\n- *a\n", 5, "aliases are not read here"},
@@ -60,6 +60,13 @@ func TestParseRefusesWithLineAndValidChoices(t *testing.T) {
 		{"a tag without a name", head + "images:\n- match: a\n  tag: {}\n", 5, "images[0].tag has no name"},
 		{"a tag that is none", head + "images:\n- match: a\n  tag: {name: 'a b'}\n", 5, `"a b" is not a valid tag`},
 		{"the second of two entries", head + "images:\n- match: a\n  commit: {}\n- match: b\n  comit: {}\n", 7, "in images[1]"},
+		{"a scan gate of nothing", head + "images:\n- match: a\n  commit: {}\n  scan:\n", 6, "images[0].scan is empty"},
+		{"a scan gate without a severity", head + "images:\n- match: a\n  commit: {}\n  scan: {}\n", 6, `scan.refuse is "", valid choices are: critical, high, medium, low, informational`},
+		{"a scan gate in ECR's capitals", head + "images:\n- match: a\n  commit: {}\n  scan:\n    refuse: HIGH\n", 7, `scan.refuse is "HIGH"`},
+		{"a scan gate at no severity", head + "images:\n- match: a\n  commit: {}\n  scan: {refuse: undefined}\n", 6, `scan.refuse is "undefined"`},
+		{"a scan gate that allows the unknown", head + "images:\n- match: a\n  commit: {}\n  scan:\n    refuse: high\n    allow: [expired, unknown]\n", 8, `scan.allow lists "unknown", valid choices are: unfinished, unsupported, expired, failed, missing, undefined`},
+		{"a scan gate that allows a thing twice", head + "images:\n- match: a\n  commit: {}\n  scan:\n    refuse: high\n    allow: [expired, expired]\n", 8, `scan.allow lists "expired" twice`},
+		{"a scan gate with another field", head + "images:\n- match: a\n  commit: {}\n  scan: {refuse: high, unfinished: allow}\n", 6, `unknown field "unfinished" in images[0].scan, valid fields are: allow, refuse`},
 		{"a release without a name", head + "images:\n- {match: a, commit: {}}\nrelease: {}\n", 5, "release.configMap"},
 		{"a release that is no ConfigMap's name", head + "images:\n- {match: a, commit: {}}\nrelease: {configMap: Nova_Release}\n", 5, `release.configMap is "Nova_Release"`},
 		{"a release in what is no namespace", head + "images:\n- {match: a, commit: {}}\nrelease:\n  configMap: a\n  namespace: a.b\n", 7, `release.namespace is "a.b"`},
@@ -226,6 +233,7 @@ func TestLoadFollowsNoSymlinkOutOfTheRepository(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(head + "images:\n- match: a/*\n  commit: {depth: 3, tag: 'x-{sha:9}'}\n  together: true\nrelease: {configMap: r}\n"))
 	f.Add([]byte(head + "images:\n- {match: '**', newest: {tags: '^v'}}\n- {match: b, semver: {range: '^1', prerelease: true}}\n- {match: c, tag: {name: x}}\n"))
+	f.Add([]byte(head + "images:\n- match: a\n  commit: {}\n  scan: {refuse: high, allow: [undefined, expired]}\n"))
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("images.yaml", data)
@@ -245,6 +253,9 @@ func FuzzParse(f *testing.F) {
 			}
 			if r := e.Ranker(); r != nil {
 				r.Reject("v1.2.3")
+			}
+			if e.Scan != nil && e.Scan.Judge(map[string]int{"CRITICAL": 1}) == "" {
+				t.Errorf("the gate %s lets a critical finding through", e.Scan)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proerror77/nova-staging/plugin/ecr"
 	"github.com/proerror77/nova-staging/plugin/policy"
 )
 
@@ -42,6 +43,7 @@ type cachePolicy struct {
 	SemVer   *policy.SemVer
 	Tag      string
 	Together bool
+	Scan     *policy.Scan `json:",omitempty"`
 }
 
 // cacheFormat changes with the rules by which decisions are made.
@@ -49,7 +51,7 @@ const cacheFormat = 1
 
 func (c *Cache) key(g Group, asOf time.Time) cacheKey {
 	k := cacheKey{Format: cacheFormat, Endpoint: c.Endpoint, AsOf: asOf.UTC(), Policy: cachePolicy{
-		Commit: g.Entry.Commit, SemVer: g.Entry.SemVer, Together: g.Entry.Together,
+		Commit: g.Entry.Commit, SemVer: g.Entry.SemVer, Together: g.Entry.Together, Scan: g.Entry.Scan,
 	}}
 	if g.Entry.Commit != nil {
 		k.Revision = c.Revision
@@ -86,4 +88,33 @@ func (c *Cache) put(g Group, asOf time.Time, decisions []Decision) {
 		kept[i].Candidates = nil
 	}
 	c.Store.Put(c.key(g, asOf), kept)
+}
+
+// gateKey is everything that the gate's answer is kept by: an image that was let
+// through at an instant stays so when another git revision chooses it too.
+type gateKey struct {
+	GateFormat int
+	Endpoint   string
+	AsOf       time.Time
+	Image      string
+	Digest     string
+	Scan       *policy.Scan
+}
+
+// gateFormat changes with the rules by which the gate judges.
+const gateFormat = 1
+
+func (c *Cache) gateKey(repo ecr.Repository, gate *policy.Scan, asOf time.Time, d Decision) gateKey {
+	return gateKey{gateFormat, c.Endpoint, asOf.UTC(), repo.String(), d.Digest, gate}
+}
+
+// passed gives the scan by which the gate let an image through at an instant.
+func (c *Cache) passed(repo ecr.Repository, gate *policy.Scan, asOf time.Time, d Decision) (*Scan, bool) {
+	var s Scan
+	ok := c.Store.Get(c.gateKey(repo, gate, asOf, d), &s) && len(s.Images) > 0 && s.Refused == ""
+	return &s, ok
+}
+
+func (c *Cache) pass(repo ecr.Repository, gate *policy.Scan, asOf time.Time, d Decision) {
+	c.Store.Put(c.gateKey(repo, gate, asOf, d), d.Scan)
 }

@@ -24,7 +24,8 @@ const (
 // sighting is what a repository has for one commit.
 type sighting struct {
 	Candidate
-	usable bool
+	usable   bool
+	manifest ecr.Manifest
 }
 
 // byCommit finds the newest commit that every repository of the group has a
@@ -110,7 +111,7 @@ func (r *Resolver) lookOnce(ctx context.Context, p *policy.Commit, repo ecr.Repo
 			s[i].Why = "no image has this tag"
 			continue
 		}
-		s[i].Digest = m.Digest
+		s[i].Digest, s[i].manifest = m.Digest, m
 		if why := m.NotImage(); why != "" {
 			s[i].Why = "not an image: " + why
 			continue
@@ -155,7 +156,8 @@ func (r *Resolver) decisions(g Group, seen [][]sighting, at int) []Decision {
 				Commit: s.Commit, PushedAt: *s.PushedAt,
 			},
 			Subject: s.Subject, Looked: at + 1,
-			Why: whyCommit(g, seen, at),
+			Why:      whyCommit(g, seen, at),
+			manifest: s.manifest,
 		}
 		if r.Candidates {
 			d.Candidates = candidates(g, seen, k, at)

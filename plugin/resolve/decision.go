@@ -31,8 +31,12 @@ type Decision struct {
 	Looked int `json:"looked"`
 	// Candidates are all of them, best first, when the resolver keeps them.
 	Candidates []Candidate `json:"candidates,omitempty"`
+	// Scan is what the scan gate went by. Nil without a gate.
+	Scan *Scan `json:"scan,omitempty"`
 	// Cached is true when the decision comes from an earlier render.
 	Cached bool `json:"-"`
+
+	manifest ecr.Manifest
 }
 
 // Candidate is one tag or commit that a policy looked at.

@@ -28,6 +28,7 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 type fake struct {
 	mu     sync.Mutex
 	images map[string][]stored // by repository name
+	scans  map[string]ecr.Scan // by digest
 	calls  []string
 	fail   func(op, repo string) error
 	clock  time.Time // ECR's time in answers; zero for none
@@ -126,6 +127,13 @@ func (f *fake) DescribeTag(ctx context.Context, repo ecr.Repository, tag string)
 		}
 	}
 	return ecr.Image{}, ecr.ErrImageNotFound
+}
+
+func (f *fake) Scan(ctx context.Context, repo ecr.Repository, d string) (ecr.Scan, error) {
+	if err := f.call(ctx, "Scan", repo); err != nil {
+		return ecr.Scan{}, err
+	}
+	return f.scans[d], nil
 }
 
 func (f *fake) List(ctx context.Context, repo ecr.Repository, each func([]ecr.Image) error) error {

@@ -25,12 +25,14 @@ func (r *Resolver) byRank(ctx context.Context, e *policy.Entry, repo ecr.Reposit
 			return Decision{}, err
 		}
 		for i, best := range s.best {
-			why, err := r.verify(ctx, repo, s.subject[best.Digest])
+			m, why, err := r.verify(ctx, repo, s.subject[best.Digest])
 			if err != nil {
 				return Decision{}, err
 			}
 			if why == "" {
-				return s.decision(e, repo, s.best[i]), nil
+				d := s.decision(e, repo, s.best[i])
+				d.manifest = m
+				return d, nil
 			}
 			excluded[best.Digest] = why
 		}
@@ -41,16 +43,17 @@ func (r *Resolver) byRank(ctx context.Context, e *policy.Entry, repo ecr.Reposit
 }
 
 // verify asks for the manifest of an image that DescribeImages could not tell
-// from a build cache, and says why it is not an image.
-func (r *Resolver) verify(ctx context.Context, repo ecr.Repository, image ecr.Image) (string, error) {
+// from a build cache, and says why it is not an image. Of any other image the
+// manifest comes without its body.
+func (r *Resolver) verify(ctx context.Context, repo ecr.Repository, image ecr.Image) (ecr.Manifest, string, error) {
 	if image.Conclusive() {
-		return "", nil
+		return ecr.Manifest{Digest: image.Digest, MediaType: image.MediaType}, "", nil
 	}
 	m, err := r.Registry.Manifest(ctx, repo, image.Digest)
 	if err != nil {
-		return "", err
+		return ecr.Manifest{}, "", err
 	}
-	return m.NotImage(), nil
+	return m, m.NotImage(), nil
 }
 
 // survey goes through a repository page by page and keeps the best few.

@@ -28,6 +28,7 @@ type Registry interface {
 	Describe(ctx context.Context, repo ecr.Repository, digests []string) (map[string]ecr.Image, error)
 	DescribeTag(ctx context.Context, repo ecr.Repository, tag string) (ecr.Image, error)
 	List(ctx context.Context, repo ecr.Repository, each func([]ecr.Image) error) error
+	Scan(ctx context.Context, repo ecr.Repository, digest string) (ecr.Scan, error)
 }
 
 var _ Registry = (*ecr.Client)(nil)
@@ -97,6 +98,11 @@ func (r *Resolver) group(ctx context.Context, g Group) ([]Decision, error) {
 	if err != nil {
 		return nil, err
 	}
+	if g.Entry.Scan != nil {
+		if err := r.gate(ctx, g, decisions, &clock); err != nil {
+			return nil, err
+		}
+	}
 	if r.Cache != nil && r.final(g, decisions, &clock) {
 		r.Cache.put(g, r.AsOf, decisions)
 	}
@@ -122,10 +128,16 @@ func (r *Resolver) decide(ctx context.Context, g Group) ([]Decision, error) {
 // clock the instant had passed when it was asked, so nothing can still be pushed
 // before it. A mutable tag that points at a later image never is.
 func (r *Resolver) final(g Group, decisions []Decision, clock *ecr.Clock) bool {
-	if t := clock.Min(); t.IsZero() || t.Before(r.AsOf) {
+	if !r.passed(clock) {
 		return false
 	}
 	return g.Entry.Tag == nil || !decisions[0].PushedAt.After(r.AsOf)
+}
+
+// passed says whether by ECR's own clock the instant had passed.
+func (r *Resolver) passed(clock *ecr.Clock) bool {
+	t := clock.Min()
+	return !t.IsZero() && !t.Before(r.AsOf)
 }
 
 // join makes one error of the failures of independent groups: one line for one

@@ -23,8 +23,9 @@ func (r *Resolver) byTag(ctx context.Context, e *policy.Entry, repo ecr.Reposito
 		return Decision{}, err
 	}
 	why := cmp.Or(image.NotImage(), ecr.NotImageTag(tag))
+	var m ecr.Manifest
 	if why == "" {
-		if why, err = r.verify(ctx, repo, image); err != nil {
+		if m, why, err = r.verify(ctx, repo, image); err != nil {
 			return Decision{}, err
 		}
 	}
@@ -35,7 +36,7 @@ func (r *Resolver) byTag(ctx context.Context, e *policy.Entry, repo ecr.Reposito
 		Image: release.Image{
 			Name: repo.String(), Tag: tag, Digest: image.Digest, Policy: e.Name(), PushedAt: image.PushedAt,
 		},
-		Why: "what the tag points at now", Looked: 1,
+		Why: "what the tag points at now", Looked: 1, manifest: m,
 	}
 	if image.PushedAt.After(r.AsOf) {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%s:%s points at an image pushed %s after the instant %s: ECR keeps no history of tags, so what it pointed at then is unknown",
