@@ -166,7 +166,7 @@ func ballast(o map[string]any) {
 func (b *bench) start(ctx context.Context, ecr *ecremulator.Server, queue *ecremulator.Queue, kubeconfig, dir string) (*exec.Cmd, string, error) {
 	child := exec.CommandContext(ctx, b.binary, "watch", "--kubeconfig", kubeconfig, "--queue-url", ecr.URL+queue.Path(), "--queue-region", region,
 		"--settle", b.settle.String(), "--listen", "127.0.0.1:0", "--leader-elect=false", "--push-times=false")
-	child.Env = append(os.Environ(), "GOMEMLIMIT=112MiB")
+	child.Env = append(os.Environ(), "GOMEMLIMIT=80MiB")
 	for k, v := range ecr.Env() {
 		child.Env = append(child.Env, k+"="+v)
 	}
@@ -205,11 +205,9 @@ func (b *bench) send(queue *ecremulator.Queue, registry *ecremulator.Registry, u
 		repositories[i] = ecremulator.Must(registry.CreateRepository(fmt.Sprintf("nova/r%04d", i)))
 	}
 	random := rand.New(rand.NewPCG(1, 1))
-	tick := time.NewTicker(time.Second / time.Duration(b.rate))
-	defer tick.Stop()
-	sent := 0
-	for end := time.Now().Add(b.length); time.Now().Before(end); sent++ {
-		<-tick.C
+	sent, began := 0, time.Now()
+	for ; time.Since(began) < b.length; sent++ {
+		time.Sleep(time.Until(began.Add(time.Duration(sent) * time.Second / time.Duration(b.rate))))
 		r := repositories[random.IntN(len(repositories))]
 		now := time.Now()
 		b.mu.Lock()

@@ -86,8 +86,9 @@ func (a *Argo) reconcile(ctx context.Context, namespace, name string) {
 	a.busy[key] = true
 	a.mu.Unlock()
 	for {
-		at := a.server.AsOf(namespace, name)
+		// Read under the lock: a change must not slip in between this and the end.
 		a.mu.Lock()
+		at := a.server.AsOf(namespace, name)
 		if at == a.seen[key] {
 			a.busy[key] = false
 			a.mu.Unlock()

@@ -46,8 +46,6 @@ type Application struct {
 	Record   Record
 	// HasAnnotations says whether there are any: a JSON patch must know.
 	HasAnnotations bool
-	// RawRecord is the record's text, empty when there is none.
-	RawRecord string
 }
 
 // ErrNotMovable is matched by [Application.Broken].
@@ -84,8 +82,7 @@ func Parse(u *unstructured.Unstructured) *Application {
 	a.parseSource(&r)
 	a.parseStatus(&r)
 	a.Settings = parseSettings(annotations, &r)
-	a.RawRecord = annotations[RecordKey]
-	record, err := ParseRecord(a.RawRecord)
+	record, err := ParseRecord(annotations[RecordKey])
 	if err != nil {
 		r.warn("annotation %s: %v; it is taken for empty", RecordKey, err)
 	}

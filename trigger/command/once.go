@@ -230,6 +230,9 @@ func (m *manual) move(ctx context.Context, change func(*application.Application,
 	said := ""
 	for {
 		app, err := m.conn.Get(ctx, m.app.namespace, m.app.name)
+		if err != nil && ctx.Err() != nil && said != "" {
+			return nil, fmt.Errorf("application %s: as-of was not moved: %s", m.app, said)
+		}
 		if err != nil {
 			return nil, m.unreachable(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -149,7 +150,8 @@ func (p *program) runWatch(ctx context.Context, f *watchFlags) error {
 	ages := board.NewAges(describer, log)
 	registerGauges(registry, w, conn)
 
-	ctx, cancel := context.WithCancelCause(ctx)
+	// What the libraries have to say goes into the same log.
+	ctx, cancel := context.WithCancelCause(logr.NewContext(ctx, logr.FromSlogHandler(log.Handler())))
 	defer cancel(nil)
 	go ages.Run(ctx)
 	server := &webServer{watcher: w, ages: ages, registry: registry, sources: names, replica: hostname, log: log}

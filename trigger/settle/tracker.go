@@ -45,7 +45,8 @@ func NewTracker() *Tracker { return &Tracker{apps: map[string]*waiting{}} }
 
 // Add puts a push among those that an Application waits for, and says whether it
 // is new. One that is there already is kept once; done is called for each time.
-func (t *Tracker) Add(app string, p push.Push, now time.Time, done func()) bool {
+// together says that its tag is to be remembered, for a set.
+func (t *Tracker) Add(app string, p push.Push, now time.Time, together bool, done func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.apps[app]
@@ -53,7 +54,9 @@ func (t *Tracker) Add(app string, p push.Push, now time.Time, done func()) bool 
 		w = &waiting{items: map[string]*item{}}
 		t.apps[app] = w
 	}
-	w.remember(p, now)
+	if together {
+		w.remember(p, now)
+	}
 	if i := w.items[p.ID]; i != nil {
 		i.done = append(i.done, done)
 		return false

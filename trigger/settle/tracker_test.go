@@ -45,7 +45,7 @@ func TestWhenPushesHaveSettled(t *testing.T) {
 			t.Parallel()
 			tr := settle.NewTracker()
 			for _, a := range tt.arrivals {
-				tr.Add("app", push.Push{ID: fmt.Sprint(a), Repository: push.Repository{Name: a.repository}, Tag: a.tag}, noon.Add(time.Duration(a.seconds)*time.Second), func() {})
+				tr.Add("app", push.Push{ID: fmt.Sprint(a), Repository: push.Repository{Name: a.repository}, Tag: a.tag}, noon.Add(time.Duration(a.seconds)*time.Second), true, func() {})
 			}
 			b := tr.Batch("app", settle.Rules{Quiet: 20 * time.Second, MaxWait: 5 * time.Minute, Together: tt.together, TogetherMaxWait: 30 * time.Minute})
 			if got := int(b.Ready.Sub(noon).Seconds()); got != tt.ready || b.Have != tt.have {
@@ -59,9 +59,9 @@ func TestASetIsCompletedAlsoWhenItsFirstHalfHasTakenEffect(t *testing.T) {
 	t.Parallel()
 	tr := settle.NewTracker()
 	first := push.Push{ID: "1", Repository: push.Repository{Name: "a"}, Tag: "x"}
-	tr.Add("app", first, noon, func() {})
+	tr.Add("app", first, noon, true, func() {})
 	tr.Take("app", []push.Push{first})
-	tr.Add("app", push.Push{ID: "2", Repository: push.Repository{Name: "b"}, Tag: "x"}, noon.Add(time.Minute), func() {})
+	tr.Add("app", push.Push{ID: "2", Repository: push.Repository{Name: "b"}, Tag: "x"}, noon.Add(time.Minute), true, func() {})
 	b := tr.Batch("app", settle.Rules{
 		Quiet: time.Second, MaxWait: time.Second, TogetherMaxWait: time.Hour,
 		Together: map[push.Repository]bool{{Name: "a"}: true, {Name: "b"}: true},
@@ -76,7 +76,7 @@ func TestEveryDeliveryIsDoneOnce(t *testing.T) {
 	tr := settle.NewTracker()
 	n := 0
 	p := push.Push{ID: "1", Tag: "x"}
-	if !tr.Add("app", p, noon, func() { n++ }) || tr.Add("app", p, noon, func() { n++ }) {
+	if !tr.Add("app", p, noon, true, func() { n++ }) || tr.Add("app", p, noon, true, func() { n++ }) {
 		t.Error("the second of the same is not new")
 	}
 	tr.Take("app", []push.Push{p})
@@ -84,7 +84,7 @@ func TestEveryDeliveryIsDoneOnce(t *testing.T) {
 	if n != 2 || tr.Len() != 0 {
 		t.Errorf("done %d times, %d left", n, tr.Len())
 	}
-	tr.Add("gone", p, noon, func() { n++ })
+	tr.Add("gone", p, noon, true, func() { n++ })
 	tr.Forget("gone")
 	if n != 3 {
 		t.Error("an Application that is gone keeps its messages")

@@ -300,7 +300,9 @@ func (w *Watcher) Deliver(d push.Delivery) {
 	done := after(len(keys), d.Done)
 	fresh := false
 	for _, key := range keys {
-		fresh = w.tracker.Add(key, d.Push, time.Now(), done) || fresh
+		app := w.get(key)
+		together := app != nil && app.Settings.Together
+		fresh = w.tracker.Add(key, d.Push, time.Now(), together, done) || fresh
 		w.queue.Add(key)
 	}
 	if !fresh {
