@@ -138,7 +138,7 @@ func TestBadPushGoesBackByItself(t *testing.T) {
 			for _, e := range events {
 				reasons[e.Reason] = true
 			}
-			for _, want := range []string{"AsOfMoved", "SyncFailed"} {
+			for _, want := range []string{"AsOfMoved", "RolledBack", "Verified"} {
 				if !reasons[want] {
 					t.Errorf("there is no Event %s on the Application: %v", want, reasons)
 				}
