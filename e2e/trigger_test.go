@@ -96,6 +96,13 @@ func TestPushBecomesAVerifiedDeployment(t *testing.T) {
 			}
 			need(t, w.Drained(ctx, time.Minute))
 			clean = sha
+			board, err := w.Board(ctx)
+			need(t, err)
+			for _, want := range []string{"argocd/nova-staging", asOf, `"Verified"`, sha} {
+				if !strings.Contains(board, want) {
+					t.Errorf("the board lacks %s:\n%s", want, board)
+				}
+			}
 		})).
 		Teardown(withoutTrigger).
 		Feature())

@@ -74,6 +74,11 @@ func (w *World) Leader(ctx context.Context) (string, error) {
 	return pod, nil
 }
 
+// Board is what trigger's page says, as JSON.
+func (w *World) Board(ctx context.Context) (string, error) {
+	return w.cluster.kube(ctx, "get", "--raw", "/api/v1/namespaces/argocd/services/"+triggerName+":80/proxy/api/v1/status")
+}
+
 // KillTrigger deletes trigger's Pods at once, all or one, as a node that dies does.
 func (w *World) KillTrigger(ctx context.Context, pods ...string) error {
 	args := []string{"-n", "argocd", "delete", "pod", "--force", "--grace-period=0"}
