@@ -28,7 +28,7 @@ var programs = map[string]func(*testing.T, io.Writer, ...string) int{
 	},
 }
 
-// spoken are the subcommands of each program, as its help names them.
+// subcommands are those of a program, as its help names them.
 func subcommands(t *testing.T, program string) []string {
 	t.Helper()
 	_, list, _ := strings.Cut(help(t, program), "Available Commands:\n")
@@ -98,7 +98,7 @@ func TestEveryCommandShownExists(t *testing.T) {
 			}
 		}
 	}
-	if n < 60 {
+	if n < 50 {
 		t.Errorf("%d command lines were seen: is the test still finding them?", n)
 	}
 }
@@ -113,7 +113,7 @@ func TestEveryMakeTargetAndFileShownExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := regexp.MustCompile("(?m)(?:^ {4,}|`|&& )make ([a-z][a-z-]*)")
+	target := regexp.MustCompile("(?m)(?:^ {4,}|`|&& )make ([a-z][a-z0-9-]*)")
 	file := regexp.MustCompile(`(?:^|[ '"=])((?:manifests|bench|soak|tools|e2e)/[A-Za-z0-9_./-]+[A-Za-z0-9_-])`)
 	n := 0
 	for _, p := range all(t) {
