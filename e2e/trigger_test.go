@@ -96,6 +96,13 @@ func TestPushBecomesAVerifiedDeployment(t *testing.T) {
 			}
 			need(t, w.Drained(ctx, time.Minute))
 			clean = sha
+			board, err := w.Board(ctx)
+			need(t, err)
+			for _, want := range []string{"argocd/nova-staging", asOf, `"Verified"`, sha} {
+				if !strings.Contains(board, want) {
+					t.Errorf("the board lacks %s:\n%s", want, board)
+				}
+			}
 		})).
 		Teardown(withoutTrigger).
 		Feature())
@@ -138,7 +145,7 @@ func TestBadPushGoesBackByItself(t *testing.T) {
 			for _, e := range events {
 				reasons[e.Reason] = true
 			}
-			for _, want := range []string{"AsOfMoved", "SyncFailed"} {
+			for _, want := range []string{"AsOfMoved", "RolledBack", "Verified"} {
 				if !reasons[want] {
 					t.Errorf("there is no Event %s on the Application: %v", want, reasons)
 				}

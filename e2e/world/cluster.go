@@ -28,7 +28,8 @@ type cluster struct {
 	kubectl    string
 }
 
-// createCluster makes the cluster, or takes the one that an earlier run kept. A
+// createCluster makes the cluster, or takes the one that an earlier run kept, if
+// this one is to be kept as well. A
 // cluster that could not be made leaves its logs in the artifacts folder.
 func createCluster(ctx context.Context, s Settings) (*cluster, error) {
 	c := &cluster{settings: s, provider: kind.NewCluster(s.Cluster)}
@@ -40,6 +41,13 @@ func createCluster(ctx context.Context, s Settings) (*cluster, error) {
 	}
 	if s.KindConfig != "" {
 		args = append(args, "--config", s.KindConfig)
+	}
+	// What a run that was killed has left, or one that was kept and whose machine
+	// has restarted since, is no cluster to begin with.
+	if !s.Keep || !c.answers(ctx) {
+		if err := c.delete(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var err error
 	if c.kubeconfig, err = c.provider.Create(ctx, args...); err != nil {
@@ -53,6 +61,12 @@ func createCluster(ctx context.Context, s Settings) (*cluster, error) {
 		return nil, err
 	}
 	return c, c.mirrorRegistry(ctx)
+}
+
+// answers tells whether the node runs and its API server is ready.
+func (c *cluster) answers(ctx context.Context) bool {
+	_, err := c.exec(ctx, nil, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--request-timeout=10s", "get", "--raw=/readyz")
+	return err == nil
 }
 
 func (c *cluster) node() string { return c.settings.Cluster + "-control-plane" }

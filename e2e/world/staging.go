@@ -36,7 +36,7 @@ func (w *World) CreateApplication(ctx context.Context, asOf string) error {
 // Deployed waits until an instant's full sync has succeeded and the Application
 // is well, and returns it.
 func (w *World) Deployed(ctx context.Context, asOf string) (State, error) {
-	s, err := w.Application.Wait(ctx, 3*time.Minute, "the instant "+asOf+" is deployed", func(s State) bool {
+	s, err := w.Application.Wait(ctx, 5*time.Minute, "the instant "+asOf+" is deployed", func(s State) bool {
 		o := s.Status.OperationState
 		return o.SyncResult.Source.AsOf() == asOf && o.Ended() && s.Status.Sync.Status == "Synced" && s.Status.Health.Status == "Healthy"
 	})

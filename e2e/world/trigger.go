@@ -74,6 +74,11 @@ func (w *World) Leader(ctx context.Context) (string, error) {
 	return pod, nil
 }
 
+// Board is what trigger's page says, as JSON.
+func (w *World) Board(ctx context.Context) (string, error) {
+	return w.cluster.kube(ctx, "get", "--raw", "/api/v1/namespaces/argocd/services/"+triggerName+":80/proxy/api/v1/status")
+}
+
 // KillTrigger deletes trigger's Pods at once, all or one, as a node that dies does.
 func (w *World) KillTrigger(ctx context.Context, pods ...string) error {
 	args := []string{"-n", "argocd", "delete", "pod", "--force", "--grace-period=0"}
@@ -84,9 +89,17 @@ func (w *World) KillTrigger(ctx context.Context, pods ...string) error {
 	return err
 }
 
-// KillController deletes Argo CD's application controller.
+// KillController deletes Argo CD's application controller and waits for the next
+// one. That goes on with a sync that it finds running when the Application
+// changes, or at its own next comparison two minutes later: a refresh is enough.
 func (w *World) KillController(ctx context.Context) error {
-	_, err := w.cluster.kube(ctx, "-n", "argocd", "delete", "pod", "argocd-application-controller-0", "--force", "--grace-period=0")
+	if _, err := w.cluster.kube(ctx, "-n", "argocd", "delete", "pod", "argocd-application-controller-0", "--force", "--grace-period=0"); err != nil {
+		return err
+	}
+	if err := w.rolledOut(ctx, "argocd", "statefulset/argocd-application-controller"); err != nil {
+		return err
+	}
+	_, err := w.Application.Refresh(ctx, false)
 	return err
 }
 
