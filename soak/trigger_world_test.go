@@ -37,7 +37,7 @@ type staging struct {
 	repos    []string
 	apps     []*deployed
 	replicas []*replica
-	args     []string // of trigger watch
+	args     []string       // of trigger watch
 	patient  bool           // has time for events that come very late
 	late     sync.WaitGroup // events on their way
 	did      []string       // for whoever reads a failure
