@@ -53,7 +53,7 @@ fmt: ## Format the code
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
 
-soak: ## Render random worlds under random faults (SOAK_RENDERS=10000 SOAK_SMOKES=500 SOAK_SEED=N)
+soak: ## Run generate, smoke and trigger under random faults (SOAK_RENDERS=10000 SOAK_SMOKES=500 SOAK_CYCLES=1000 SOAK_SEED=N)
 	@$(GO) test -count=1 -timeout=4h -v -run 'TestSoak' ./soak 2>&1 | grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS: .*/)'; exit "$${PIPESTATUS[0]}"
 
 bench: build ## Measure the programs against their peers, how they grow, and trigger under load

@@ -9,5 +9,8 @@
 // with the outcome: anything but the oracle's images to the last one, or an error
 // with nothing beside it.
 //
+// The tests also run smoke against clusters that lie, and trigger in stagings where
+// everything fails, each held against what it must and must not do.
+//
 // Everything follows from one seed, so that a failure can be had again.
 package soak

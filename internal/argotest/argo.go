@@ -19,6 +19,8 @@ type Argo struct {
 	Smoke func(app, render string) (message string, ok bool)
 	// RenderTime and SyncTime are how long these take.
 	RenderTime, SyncTime time.Duration
+	// Retry is when a render that failed is tried again. Optional: never.
+	Retry time.Duration
 
 	server *Server
 	mu     sync.Mutex
@@ -96,11 +98,17 @@ func (a *Argo) reconcile(ctx context.Context, namespace, name string) {
 		}
 		a.seen[key] = at
 		a.mu.Unlock()
-		a.once(ctx, namespace, name, at)
+		if !a.once(ctx, namespace, name, at) && a.Retry > 0 && ctx.Err() == nil {
+			sleep(ctx, a.Retry)
+			a.mu.Lock()
+			delete(a.seen, key)
+			a.mu.Unlock()
+		}
 	}
 }
 
-func (a *Argo) once(ctx context.Context, namespace, name, at string) {
+// once compares an instant and syncs it; false when it could not be rendered.
+func (a *Argo) once(ctx context.Context, namespace, name, at string) bool {
 	key := namespace + "/" + name
 	sleep(ctx, a.RenderTime)
 	render, err := a.Render(name, at)
@@ -108,17 +116,17 @@ func (a *Argo) once(ctx context.Context, namespace, name, at string) {
 		a.status(namespace, name, at, "Unknown", func(status map[string]any) {
 			status["conditions"] = []any{map[string]any{"type": "ComparisonError", "message": err.Error()}}
 		})
-		return
+		return false
 	}
 	a.mu.Lock()
 	same, stuck := render == a.live[key], a.failed[key] == at
 	a.mu.Unlock()
 	if same {
 		a.status(namespace, name, at, "Synced", func(status map[string]any) { delete(status, "conditions") })
-		return
+		return true
 	}
 	if stuck {
-		return
+		return true
 	}
 	started := stamp()
 	a.status(namespace, name, at, "OutOfSync", func(status map[string]any) {
@@ -148,6 +156,7 @@ func (a *Argo) once(ctx context.Context, namespace, name, at string) {
 		entry["revision"], entry["deployedAt"] = Revision, stamp()[:19]+"Z"
 		status["history"] = []any{entry}
 	})
+	return true
 }
 
 // sources are the Application's as they were at an instant.

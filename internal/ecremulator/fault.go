@@ -48,6 +48,9 @@ type Fault struct {
 	// Account, of the registry, and Repository must match. Optional; empty
 	// matches all.
 	Account, Repository string
+	// Queue is the name that a call of SQS must be for. Optional; empty matches
+	// all.
+	Queue string
 
 	// After lets that many matching calls pass first. Optional.
 	After int
@@ -136,7 +139,8 @@ func (i *Injection) hits(c *Call) bool {
 	case f.Op == "" && c.Service != "ecr",
 		f.Op != "" && f.Op != AnyOperation && f.Op != c.Operation,
 		f.Account != "" && f.Account != c.Account,
-		f.Repository != "" && f.Repository != c.Repository:
+		f.Repository != "" && f.Repository != c.Repository,
+		f.Queue != "" && f.Queue != c.Queue:
 		return false
 	}
 	i.mu.Lock()

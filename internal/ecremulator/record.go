@@ -14,6 +14,7 @@ type Call struct {
 	Account     string    // of the registry asked for, or the caller's own
 	Region      string
 	Repository  string
+	Queue       string // its name, for SQS
 	IDs         int    // how many imageIds it carried
 	Bytes       int64  // of the answer's body, as far as it was sent
 	Status      int    // HTTP status, 0 if the connection was cut or the caller left

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,12 @@ func (e *Emulator) answerSQS(r *request) response {
 	}
 	if err := e.authenticate(r, "sqs"); err != nil {
 		return r.fail(err)
+	}
+	var in struct{ QueueURL, QueueName string }
+	_ = json.Unmarshal(r.body, &in) // what is wrong with it is said below
+	r.call.Queue = in.QueueName
+	if in.QueueURL != "" {
+		r.call.Queue = path.Base(in.QueueURL)
 	}
 	return e.spoiled(r, func() response {
 		out, err := e.callSQS(r, name, op)

@@ -114,3 +114,17 @@ func TestQueuesRefuse(t *testing.T) {
 	wantCode(t, err, "ServiceUnavailableException")
 	lift.Remove()
 }
+
+func TestAFaultOfOneQueueLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q, other := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{})), must(f.CreateQueue(account, region, "others", ecremulator.QueueOptions{}))
+	f.Inject(ecremulator.Fault{Kind: ecremulator.Unavailable, Op: ecremulator.AnyOperation, Queue: "events"})
+	for queue, fails := range map[*ecremulator.Queue]bool{q: true, other: false} {
+		url := f.URL + queue.Path()
+		_, err := f.sqs().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
+		if (err != nil) != fails {
+			t.Errorf("%s: %v, want an error: %v", queue.Path(), err, fails)
+		}
+	}
+}

@@ -72,6 +72,7 @@ type Record struct {
 type Before struct {
 	HistoryID  int64  `json:"historyID,omitempty"`
 	Started    string `json:"started,omitempty"`
+	Active     bool   `json:"active,omitempty"` // that operation had not ended
 	Reconciled string `json:"reconciled,omitempty"`
 }
 

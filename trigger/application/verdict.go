@@ -42,12 +42,23 @@ func (a *Application) Judge() (Verdict, string) {
 	switch {
 	case a.Conditions["ComparisonError"] != "":
 		return RenderFailed, a.Conditions["ComparisonError"]
+	case a.Sync.Status == "Synced" && r.Kind == Deploy && a.failedMeanwhile():
+		return SyncFailed, "the render equals what runs, whose sync at " + FormatInstant(o.AsOf) + " failed: " + o.Why()
 	case a.Sync.Status == "Synced" && (o.Phase == Failed || o.Phase == Error):
 		return Unchanged, "the render equals what runs, whose last sync failed: " + o.Why()
 	case a.Sync.Status == "Synced":
 		return Unchanged, "the render equals what runs"
 	}
 	return "", ""
+}
+
+// failedMeanwhile says whether a sync at an earlier instant failed after as-of had
+// moved on from it: Argo CD may start one in that very moment, and nobody has
+// judged it.
+func (a *Application) failedMeanwhile() bool {
+	o, b := a.Operation, a.Record.Before
+	return (o.Phase == Failed || o.Phase == Error) && !o.Partial && !o.AsOf.IsZero() &&
+		(o.Started != b.Started || b.Active) && !a.WasGood(o.AsOf)
 }
 
 // Stuck says in one line why no verdict comes, as far as the status tells.
@@ -90,7 +101,7 @@ func (a *Application) WasGood(at time.Time) bool {
 
 // Status is what [Record.Before] remembers.
 func (a *Application) Status() Before {
-	b := Before{Started: a.Operation.Started, Reconciled: a.Sync.ReconciledAt}
+	b := Before{Started: a.Operation.Started, Active: a.Operation.Active(), Reconciled: a.Sync.ReconciledAt}
 	for _, d := range a.History {
 		b.HistoryID = max(b.HistoryID, d.ID)
 	}

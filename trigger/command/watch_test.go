@@ -266,3 +266,19 @@ func TestAQueueThatVanishesAndComesBack(t *testing.T) {
 	w.push("nova/auth", "good1")
 	w.eventually("the push is deployed", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good1" }, p.log)
 }
+
+func TestAnEmptyAnswerAboutTheQueueCostsNoMalformedMessage(t *testing.T) {
+	w := newWorld(t)
+	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	w.ecr.Inject(ecremulator.Fault{Kind: ecremulator.EmptyBody, Op: "GetQueueAttributes", Times: 1})
+	w.run()
+	p := w.watch()
+	for range 3 {
+		w.queue.Send("this is not JSON")
+	}
+	w.eventually("all are read and left", func() bool { return strings.Count(p.log.String(), `"leftForDeadLetterQueue":true`) == 3 }, p.log)
+	w.eventually("all end in the dead-letter queue", func() bool {
+		w.queue.ExpireVisibility()
+		return w.dead.Len() == 3 && w.queue.Len() == 0
+	}, p.log)
+}

@@ -56,6 +56,18 @@ func failing(a *application.Application) {
 	a.Operation = application.Operation{Phase: application.Failed, AsOf: a.AsOf, Started: "later", Failures: []string{"Job smoke: 500"}}
 }
 
+// compared: the render at as-of equals what runs.
+func compared(a *application.Application) {
+	a.Sync = application.Comparison{Status: "Synced", AsOf: a.AsOf, ReconciledAt: "later"}
+}
+
+// lateFailure is a sync at an instant before as-of, 40 s after noon, that failed.
+func lateFailure(started string) func(*application.Application) {
+	return func(a *application.Application) {
+		a.Operation = application.Operation{Phase: application.Failed, AsOf: at(40), Started: started, Failures: []string{"Job smoke: 500"}}
+	}
+}
+
 func deployed(seconds float64) func(*application.Application) {
 	return func(a *application.Application) {
 		a.History = append(a.History, application.Deployment{ID: int64(len(a.History) + 1), AsOf: at(seconds)})
@@ -127,6 +139,17 @@ func TestDecide(t *testing.T) {
 		{name: "an old failure at the same instant is not the answer to the move", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Before.Started = "later"
 		}), failing), now: 90},
+		{name: "a sync of the previous instant that began as as-of moved, and failed, goes back", app: app(deployed(-50), moved(50, ""), compared, lateFailure("later")), now: 90, outcome: move.RolledBack, to: -50},
+		{name: "so does one that ran when as-of moved", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
+			r.Before = application.Before{Started: "later", Active: true}
+		}), compared, lateFailure("later")), now: 90, outcome: move.RolledBack, to: -50},
+		{name: "one that had failed before as-of moved changed nothing", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
+			r.Before.Started = "earlier"
+		}), compared, lateFailure("earlier")), now: 90, outcome: move.Judged},
+		{name: "one of images that passed before is not the images' fault", app: app(deployed(-50), deployed(40), moved(50, ""), compared, lateFailure("later")), now: 90, outcome: move.Judged},
+		{name: "after a rollback that changed nothing the failure before it stays", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
+			r.Kind, r.Bad = application.Rollback, at(60)
+		}), compared, lateFailure("later")), now: 90, outcome: move.Judged},
 		{name: "a partial sync proves nothing", app: app(moved(50, ""), func(a *application.Application) {
 			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "later", Partial: true}
 		}), now: 90},

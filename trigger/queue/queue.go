@@ -153,8 +153,12 @@ func (q *Queue) hasDeadLetters(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	out, err := q.api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &q.o.URL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameRedrivePolicy},
+		QueueUrl: &q.o.URL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn, types.QueueAttributeNameRedrivePolicy},
 	})
+	// Every queue has an ARN: an answer without one is some proxy's, or broke off.
+	if err == nil && out.Attributes[string(types.QueueAttributeNameQueueArn)] == "" {
+		err = errors.New("the answer names no queue")
+	}
 	if err != nil {
 		if q.first("attributes") {
 			q.o.Log.Warn("the queue's attributes can not be read: malformed messages stay in it until they expire", "error", short(err))
