@@ -131,10 +131,12 @@ type past struct {
 	succeeded map[time.Time]map[int64]bool // history entries by instant
 	failed    map[time.Time]string         // syncs that failed, when they began
 	backs     map[time.Time]int            // rollbacks by the instant they came from
+	bad       map[string]bool              // what they came from
 	entries   int                          // of the target's when as-of went back to it
 	judged    bool                         // whether the last failure was judged during a hold
 	synced    time.Time                    // the instant that was synced last
 	moves     int
+	repeated  int // rollbacks from what had failed before: a push heard of twice
 	releases  int
 }
 
@@ -194,7 +196,7 @@ func (u *audit) take(kind string, data []byte) (*edition, string) {
 	p := u.apps[name]
 	if p == nil {
 		p = &past{
-			used: map[time.Time]bool{}, succeeded: map[time.Time]map[int64]bool{}, failed: map[time.Time]string{}, backs: map[time.Time]int{},
+			used: map[time.Time]bool{}, succeeded: map[time.Time]map[int64]bool{}, failed: map[time.Time]string{}, backs: map[time.Time]int{}, bad: map[string]bool{},
 			synced: v.asOf,
 		}
 		u.apps[name] = p
@@ -282,6 +284,11 @@ func (w *staging) step(name string, p *past, was, is *edition) (wrong []string) 
 			if is.record.Kind != "rollback" || !is.record.Bad.Equal(was.asOf) || is.record.BadMessage == "" {
 				say("as-of went back from %s with the record %s", stamp(was.asOf), is.raw)
 			}
+			images := w.images(name, was.asOf)
+			if p.bad[images] {
+				p.repeated++
+			}
+			p.bad[images] = true
 			p.entries = len(p.succeeded[is.asOf])
 		}
 	}

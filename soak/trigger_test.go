@@ -22,10 +22,10 @@ const stagings = 16
 
 // score is what a soak of trigger has seen.
 type score struct {
-	mu                               sync.Mutex
-	cycles, pushes, moves, backs     int
-	api, aws, kills, crashes, strays int
-	longest                          time.Duration
+	mu                                     sync.Mutex
+	cycles, pushes, moves, backs, repeated int
+	api, aws, kills, crashes, strays       int
+	longest                                time.Duration
 }
 
 // TestSoakTrigger goes through SOAK_CYCLES cycles (default 10) of trigger watch in
@@ -70,8 +70,8 @@ func TestSoakTrigger(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	t.Logf("seed %d: %d cycles in %d stagings in %s: %d pushes, %d moves, %d of them back; %d faults of the API server, %d of AWS, %d kills, %d ends by themselves, %d malformed messages; the longest way to rest took %s",
-		seed, s.cycles, next-seed, time.Since(start).Round(time.Millisecond), s.pushes, s.moves, s.backs, s.api, s.aws, s.kills, s.crashes, s.strays, s.longest.Round(time.Millisecond))
+	t.Logf("seed %d: %d cycles in %d stagings in %s: %d pushes, %d moves, %d of them back, %d of these from what had failed before; %d faults of the API server, %d of AWS, %d kills, %d ends by themselves, %d malformed messages; the longest way to rest took %s",
+		seed, s.cycles, next-seed, time.Since(start).Round(time.Millisecond), s.pushes, s.moves, s.backs, s.repeated, s.api, s.aws, s.kills, s.crashes, s.strays, s.longest.Round(time.Millisecond))
 	if most >= 100 && worlds > uint64(most) && !t.Failed() && (s.backs < most/20 || s.api < most || s.aws < most/2 || s.kills < most/10) {
 		t.Errorf("the stagings are too dull to find anything in")
 	}
@@ -95,6 +95,7 @@ func soakStaging(dir string, seed uint64, e *ecremulator.Server, cycles int, pat
 		for _, p := range w.audit.apps {
 			s.moves += p.moves
 			s.backs += len(p.backs)
+			s.repeated += p.repeated
 		}
 		for _, n := range w.trouble.hits {
 			s.api += n
