@@ -66,8 +66,8 @@ func (v verified) untouched(ctx context.Context, t *testing.T) {
 	if before, now := v.state.Status.OperationState.StartedAt, s.Status.OperationState.StartedAt; !now.Equal(before) {
 		t.Errorf("a sync began at %s: %s", now.Format(time.TimeOnly), s)
 	}
-	if before, now := len(v.state.Status.History), len(s.Status.History); now != before {
-		t.Errorf("the history has %d entries, before it had %d", now, before)
+	if before, now := v.state.LastDeployment(), s.LastDeployment(); now != before {
+		t.Errorf("the last deployment is number %d, before it was %d", now, before)
 	}
 	pods, err := w.PodNames(ctx)
 	need(t, err)

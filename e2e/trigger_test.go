@@ -98,8 +98,8 @@ func TestPushBecomesAVerifiedDeployment(t *testing.T) {
 			if got := s.Metadata.Annotations["example.com/edit"]; got != fmt.Sprint(n) {
 				t.Errorf("the other writer's annotation is %q after %d edits", got, n)
 			}
-			if before, now := len(v.state.Status.History), len(s.Status.History); now != before+1 {
-				t.Errorf("the history went from %d to %d entries, want one more: duplicates must not deploy again", before, now)
+			if before, now := v.state.LastDeployment(), s.LastDeployment(); now != before+1 {
+				t.Errorf("the last deployment went from number %d to %d, want one more: duplicates must not deploy again", before, now)
 			}
 			need(t, w.Drained(ctx, time.Minute))
 			clean = sha

@@ -137,6 +137,15 @@ func (s State) Complaint(kind string) string {
 	return ""
 }
 
+// LastDeployment is the number of the newest history entry, -1 without any. Argo
+// CD numbers them on, while it keeps only the last ten.
+func (s State) LastDeployment() int {
+	if n := len(s.Status.History); n > 0 {
+		return s.Status.History[n-1].ID
+	}
+	return -1
+}
+
 // String is one line for a failed test.
 func (s State) String() string {
 	o := s.Status.OperationState

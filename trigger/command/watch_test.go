@@ -183,7 +183,9 @@ func TestTogetherIsOneDeployment(t *testing.T) {
 	w.becomes("nova", application.Deploy, application.Verified, p.log)
 	// Not patches: one that met another writer's change is made again.
 	for _, what := range []string{"moved as-of", "verdict"} {
-		if n := strings.Count(p.log.String(), `"msg":"`+what+`"`); n != 1 {
+		line := `"msg":"` + what + `"`
+		w.eventually("it is in the log", func() bool { return strings.Contains(p.log.String(), line) }, p.log)
+		if n := strings.Count(p.log.String(), line); n != 1 {
 			t.Errorf("%q is in the log %d times, want once:\n%s", what, n, p.log)
 		}
 	}
