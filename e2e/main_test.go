@@ -33,13 +33,16 @@ func run(m *testing.M) int {
 	// An interrupted run cleans up as well.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	testenv = env.New()
+	if testenv, err = env.NewWithContext(ctx, envconf.New()); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
 	testenv.Setup(func(ctx context.Context, _ *envconf.Config) (context.Context, error) {
 		var err error
 		w, err = world.Start(ctx, settings)
 		return ctx, err
 	})
-	code := testenv.WithContext(ctx).Run(m)
+	code := testenv.Run(m)
 	if w != nil {
 		if err := w.Close(context.WithoutCancel(ctx), code != 0); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e: clean up:", err)
