@@ -75,3 +75,12 @@ func (v verified) untouched(ctx context.Context, t *testing.T) {
 		t.Errorf("the Pods are not the same: %v, before %v", pods, v.pods)
 	}
 }
+
+// checkSynced fails the test unless Argo CD has compared at an instant and found
+// nothing to do.
+func checkSynced(t *testing.T, s world.State, asOf string) {
+	t.Helper()
+	if got := s.Status.Sync.ComparedTo.Source.AsOf(); s.Status.Sync.Status != "Synced" || got != asOf {
+		t.Errorf("compared at %s, want Synced at %s: %s", got, asOf, s)
+	}
+}

@@ -118,9 +118,7 @@ func TestTogether(t *testing.T) {
 			need(t, w.Application.SetAsOf(ctx, asOf))
 			s, err := w.Application.Refresh(ctx, false)
 			need(t, err)
-			if got := s.Status.Sync.ComparedTo.Source.AsOf(); got != asOf || s.Status.Sync.Status != "Synced" {
-				t.Errorf("compared at %s, want Synced at %s: %s", got, asOf, s)
-			}
+			checkSynced(t, s, asOf)
 			v.untouched(ctx, t)
 		})).
 		Assess("with the eighth, all move", step(func(ctx context.Context, t *testing.T) {

@@ -62,9 +62,7 @@ func TestECRFails(t *testing.T) {
 				need(t, w.Registry.Repair(ctx))
 				s, err := w.Application.Refresh(ctx, true)
 				need(t, err)
-				if got := s.Status.Sync.ComparedTo.Source.AsOf(); s.Status.Sync.Status != "Synced" || got != asOf {
-					t.Errorf("compared at %s, want Synced at %s: %s", got, asOf, s)
-				}
+				checkSynced(t, s, asOf)
 				v.untouched(ctx, t)
 			})).
 			Teardown(step(func(ctx context.Context, t *testing.T) { need(t, w.Registry.Repair(ctx)) })).

@@ -47,9 +47,7 @@ func TestRepoServerDies(t *testing.T) {
 					need(t, err)
 					clean = sha
 				} else {
-					if got := s.Status.Sync.ComparedTo.Source.AsOf(); s.Status.Sync.Status != "Synced" || got != asOf {
-						t.Errorf("compared at %s, want Synced at %s: %s", got, asOf, s)
-					}
+					checkSynced(t, s, asOf)
 					v.untouched(ctx, t)
 				}
 				need(t, w.CheckRuns(ctx, sha))

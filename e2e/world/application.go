@@ -189,23 +189,16 @@ func (a *Application) Get(ctx context.Context) (State, error) {
 // Wait polls until ok says so. The error says what was waited for and what was
 // there last.
 func (a *Application) Wait(ctx context.Context, limit time.Duration, what string, ok func(State) bool) (State, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	var last State
-	var err error
-	for {
-		var s State
-		if s, err = a.Get(ctx); err == nil {
-			if last = s; ok(s) {
-				return s, nil
-			}
+	err := until(ctx, limit, what, func(ctx context.Context) (bool, string) {
+		s, err := a.Get(ctx)
+		if err != nil {
+			return false, fmt.Sprintf("%s (%v)", last, err)
 		}
-		select {
-		case <-ctx.Done():
-			return last, fmt.Errorf("waited %s until %s; last seen: %s (%v)", limit, what, last, err)
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
+		last = s
+		return ok(s), s.String()
+	})
+	return last, err
 }
 
 // SetAsOf moves the instant in the way that the README shows.
@@ -274,17 +267,11 @@ func (a *Application) Refresh(ctx context.Context, hard bool) (State, error) {
 	if _, err := a.client.Patch(ctx, a.name, types.MergePatchType, []byte(body), metav1.PatchOptions{}); err != nil {
 		return State{}, err
 	}
-	limit, cancel := context.WithTimeout(ctx, 90*time.Second)
-	defer cancel()
-	for {
-		u, err := a.client.Get(limit, a.name, metav1.GetOptions{})
-		if err == nil && u.GetAnnotations()[refreshAnnotation] == "" {
-			return a.Get(ctx)
-		}
-		select {
-		case <-limit.Done():
-			return State{}, fmt.Errorf("waited 90s until Argo CD refreshed the Application %s (%v)", a.name, err)
-		case <-time.After(100 * time.Millisecond):
-		}
+	if err := until(ctx, 90*time.Second, "Argo CD refreshed the Application "+a.name, func(ctx context.Context) (bool, string) {
+		u, err := a.client.Get(ctx, a.name, metav1.GetOptions{})
+		return err == nil && u.GetAnnotations()[refreshAnnotation] == "", fmt.Sprintf("not yet (%v)", err)
+	}); err != nil {
+		return State{}, err
 	}
+	return a.Get(ctx)
 }

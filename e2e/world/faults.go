@@ -11,18 +11,10 @@ import (
 
 // RenderRuns waits until generate runs in the sidecar.
 func (w *World) RenderRuns(ctx context.Context) error {
-	limit, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		if _, err := w.cluster.exec(limit, nil, "pgrep", "-x", "generate"); err == nil {
-			return nil
-		}
-		select {
-		case <-limit.Done():
-			return fmt.Errorf("waited 30s until a render runs: none did")
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	return until(ctx, 30*time.Second, "a render runs", func(ctx context.Context) (bool, string) {
+		_, err := w.cluster.exec(ctx, nil, "pgrep", "-x", "generate")
+		return err == nil, "none"
+	})
 }
 
 // KillSidecar kills Argo CD's plugin server in the sidecar and the render with
@@ -35,21 +27,15 @@ func (w *World) KillSidecar(ctx context.Context) error {
 	if _, err := w.cluster.exec(ctx, nil, "pkill", "-KILL", "-f", "argocd-cmp-server"); err != nil {
 		return err
 	}
-	limit, cancel := context.WithTimeout(ctx, 90*time.Second)
-	defer cancel()
-	for {
-		now, err := w.sidecar(limit)
-		if err == nil && now.RestartCount > before.RestartCount && now.State.Running != nil {
-			// It has no probe; it serves its socket at once.
-			time.Sleep(2 * time.Second)
-			return nil
-		}
-		select {
-		case <-limit.Done():
-			return fmt.Errorf("waited 90s until the sidecar runs again: %+v (%v)", now.State, err)
-		case <-time.After(200 * time.Millisecond):
-		}
+	if err := until(ctx, 90*time.Second, "the sidecar runs again", func(ctx context.Context) (bool, string) {
+		now, err := w.sidecar(ctx)
+		return err == nil && now.RestartCount > before.RestartCount && now.State.Running != nil, fmt.Sprintf("%+v (%v)", now.State, err)
+	}); err != nil {
+		return err
 	}
+	// It has no probe; it serves its socket at once.
+	time.Sleep(2 * time.Second)
+	return nil
 }
 
 // sidecar is the state of generate's container.

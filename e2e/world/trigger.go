@@ -172,17 +172,8 @@ func (r *Registry) Queued(ctx context.Context) (int, error) {
 
 // Drained waits until the queue is empty.
 func (w *World) Drained(ctx context.Context, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
+	return until(ctx, limit, "the queue is empty", func(ctx context.Context) (bool, string) {
 		n, err := w.Registry.Queued(ctx)
-		if err == nil && n == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waited %s until the queue is empty: %d messages (%v)", limit, n, err)
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
+		return err == nil && n == 0, fmt.Sprintf("%d messages (%v)", n, err)
+	})
 }
