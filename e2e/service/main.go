@@ -38,7 +38,6 @@ type server struct {
 const (
 	saysDown    = "says-down"    // /health answers 200 with a document that says it is down: probes are satisfied
 	metricsHTML = "metrics-html" // /metrics answers 200 with an HTML page
-	crash       = "crash"        // exits at once
 )
 
 func fromEnv(getenv func(string) string) (*server, error) {
@@ -50,17 +49,14 @@ func fromEnv(getenv func(string) string) (*server, error) {
 		return nil, errors.New("SERVICE, VERSION, PORT and HEALTH_PATH must be set")
 	}
 	switch s.misbehave {
-	case "", saysDown, metricsHTML, crash:
+	case "", saysDown, metricsHTML:
 		return s, nil
 	}
-	return nil, fmt.Errorf("MISBEHAVE=%q is not one of %s, %s, %s", s.misbehave, saysDown, metricsHTML, crash)
+	return nil, fmt.Errorf("MISBEHAVE=%q is not one of %s, %s", s.misbehave, saysDown, metricsHTML)
 }
 
 func (s *server) run(ctx context.Context) error {
 	log.Printf("%s %s listens on port %s (APP_ENV=%s)", s.name, s.version, s.port, os.Getenv("APP_ENV"))
-	if s.misbehave == crash {
-		return errors.New("can not open the database: connection refused")
-	}
 	h := &http.Server{Addr: ":" + s.port, Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = h.Shutdown(context.Background()) })
 	if err := h.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {

@@ -25,7 +25,6 @@ const (
 	Well        = ""
 	SaysDown    = "says-down"
 	MetricsHTML = "metrics-html"
-	Crash       = "crash"
 )
 
 // services are the ports and health paths of the eight.
@@ -44,16 +43,13 @@ var services = map[string]struct {
 }
 
 // ko builds the images of the project's programs.
-type ko struct {
-	settings Settings
-	version  string
-}
+type ko struct{ settings Settings }
 
 func (k ko) command(args ...string) command {
 	return command{
 		name: k.settings.Ko, args: append([]string{"build", "--platform=linux/" + runtime.GOARCH, "--sbom=none"}, args...),
 		dir: k.settings.Root,
-		env: []string{"VERSION=e2e", "COMMIT=" + k.version, "KO_CONFIG_PATH=" + k.settings.Root, "KO_DATA_DATE_EPOCH=0", "SOURCE_DATE_EPOCH=0"},
+		env: []string{"VERSION=e2e", "COMMIT=e2e", "KO_CONFIG_PATH=" + k.settings.Root, "KO_DATA_DATE_EPOCH=0", "SOURCE_DATE_EPOCH=0"},
 	}
 }
 

@@ -96,7 +96,7 @@ func (w *World) Close(ctx context.Context, failed bool) error {
 	return errors.Join(errs...)
 }
 
-func (w *World) ko() ko { return ko{settings: w.settings, version: "e2e"} }
+func (w *World) ko() ko { return ko{settings: w.settings} }
 
 func (w *World) prepare(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
