@@ -72,7 +72,7 @@ func TestECRFails(t *testing.T) {
 
 func TestECRFailsWithNewImages(t *testing.T) {
 	testenv.Test(t, features.New("ECR down when new images wait").
-		Assess("they are deployed when it is back", step(func(ctx context.Context, t *testing.T) {
+		Assess("an alert fires, and they are deployed when it is back", step(func(ctx context.Context, t *testing.T) {
 			v := baseline(ctx, t)
 			dirty()
 			sha, err := w.Repository.Push("feat: waits for ECR")
@@ -84,6 +84,7 @@ func TestECRFailsWithNewImages(t *testing.T) {
 			_, err = w.Application.Refresh(ctx, true)
 			need(t, err)
 			complains(ctx, t, v, "gave up at the deadline")
+			need(t, w.Prometheus.Alert(ctx, "NovaStagingRenderFailing", true))
 			need(t, w.Registry.Repair(ctx))
 			_, err = w.Application.Refresh(ctx, true)
 			need(t, err)
@@ -91,6 +92,7 @@ func TestECRFailsWithNewImages(t *testing.T) {
 			need(t, err)
 			need(t, w.CheckRuns(ctx, sha))
 			clean = sha
+			need(t, w.Prometheus.Alert(ctx, "NovaStagingRenderFailing", false))
 		})).
 		Teardown(step(func(ctx context.Context, t *testing.T) { need(t, w.Registry.Repair(ctx)) })).
 		Feature())

@@ -123,6 +123,7 @@ func TestBadPushGoesBackByItself(t *testing.T) {
 			v = withTrigger(ctx, t)
 			good = v.state.Spec.Source.AsOf()
 			dirty()
+			need(t, w.Registry.ForgetNotices(ctx))
 			pushed(ctx, t, "feat: broken", map[string]string{"media-service": world.MetricsHTML})
 			bad = moved(ctx, t, good)
 		})).
@@ -155,6 +156,19 @@ func TestBadPushGoesBackByItself(t *testing.T) {
 			for _, want := range []string{"AsOfMoved", "RolledBack", "Verified"} {
 				if !reasons[want] {
 					t.Errorf("there is no Event %s on the Application: %v", want, reasons)
+				}
+			}
+		})).
+		Assess("tells people, by every way", step(func(ctx context.Context, t *testing.T) {
+			for service, title := range map[string]string{
+				"slack":  "nova-staging was rolled back",
+				"email":  "nova-staging was rolled back",
+				"github": "staging/nova-staging: failure",
+			} {
+				n, err := w.Told(ctx, service, title)
+				need(t, err)
+				if want := "a metrics page is not what Prometheus 3 accepts"; service != "github" && !strings.Contains(n.Text, want) {
+					t.Errorf("%s lacks %q: %s", service, want, n.Text)
 				}
 			}
 		})).

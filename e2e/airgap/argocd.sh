@@ -22,7 +22,7 @@ build_argocd() {
 		--build-arg KUSTOMIZE="$(programs_image kustomize)"
 }
 
-# argocd_manifest writes Argo CD's core-install.yaml to a file, unless it is
+# argocd_manifest writes Argo CD's install.yaml to a file, unless it is
 # there. What it pulls always it pulls only if absent: its images are in the node.
 argocd_manifest() {
 	[[ -s $1 ]] || step "Writing $1" extract_manifest "$1"
@@ -33,6 +33,6 @@ argocd_manifest() {
 extract_manifest() {
 	local dir
 	dir=$(module_dir argocd)
-	sed 's/imagePullPolicy: Always/imagePullPolicy: IfNotPresent/' "$dir/manifests/core-install.yaml" >"$1.new"
+	sed 's/imagePullPolicy: Always/imagePullPolicy: IfNotPresent/' "$dir/manifests/install.yaml" >"$1.new"
 	mv "$1.new" "$1"
 }

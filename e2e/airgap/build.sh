@@ -12,6 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/debian.sh"
 # shellcheck source=argocd.sh
 . "$here/argocd.sh"
+# shellcheck source=prometheus.sh
+. "$here/prometheus.sh"
 # shellcheck source=node.sh
 . "$here/node.sh"
 
@@ -23,8 +25,8 @@ usage() {
 Usage: e2e/airgap/build.sh [-o FILE]
 
 Builds the images that the e2e tests need where only the Go module proxy and
-Debian's packages can be reached: a kind node, Argo CD, Redis, and a base image
-for this project's own programs. What is there already is not built again. Docker
+Debian's packages can be reached: a kind node, Argo CD, Redis, Prometheus, and a
+base image for this project's own programs. What is there already is not built again. Docker
 is started first where it does not answer (engine.sh). Needs root and Go.
 
   -o, --output FILE   write the results to FILE (default artifacts/airgap.env),
@@ -33,7 +35,7 @@ is started first where it does not answer (engine.sh). Needs root and Go.
     E2E_KIND_CONFIG      for kind create cluster --config
     E2E_KIND_VERSION     the release of kind that both are made for
     E2E_ARGOCD_IMAGE     Argo CD
-    E2E_ARGOCD_MANIFEST  its core-install.yaml, which pulls only what is absent
+    E2E_ARGOCD_MANIFEST  its install.yaml, which pulls only what is absent
     E2E_REDIS_IMAGE      Redis with sentinel and client
     E2E_BASE_IMAGE       like gcr.io/distroless/static:nonroot, for ko
     E2E_BAKED_IMAGES     what Pods can use without pulling or loading
@@ -87,8 +89,9 @@ name_images() {
 	argocd=$(argocd_image "$debian")
 	# In the node under the names that manifests ask for.
 	argocd_name=quay.io/argoproj/argocd:$(pinned argocd)
-	baked=("$argocd_name" "$argocd_redis" "$redis" "$nova_redis")
-	node=$(node_image "$debian" "${baked[*]} $argocd")
+	prometheus=$(prometheus_image "$static")
+	baked=("$argocd_name" "$argocd_redis" "$redis" "$nova_redis" "$(prometheus_name)")
+	node=$(node_image "$debian" "${baked[*]} $argocd $prometheus")
 }
 
 build_images() {
@@ -101,12 +104,14 @@ build_images() {
 	docker tag "$argocd" "$argocd_name"
 	docker tag "$redis" "$argocd_redis"
 	docker tag "$redis" "$nova_redis"
+	build_prometheus "$prometheus" "$static"
+	docker tag "$prometheus" "$(prometheus_name)"
 	build_node "$node" "$debian" "${baked[@]}"
 }
 
 write_env() {
 	local manifest
-	manifest=$cache/argocd-$(pinned argocd)-core-install.yaml
+	manifest=$cache/argocd-$(pinned argocd)-install.yaml
 	argocd_manifest "$manifest"
 	{
 		echo "# Written by e2e/airgap/build.sh."

@@ -15,6 +15,7 @@ declare -A upstream=(
 	[kubernetes]=k8s.io/kubernetes
 	[kustomize]=sigs.k8s.io/kustomize/kustomize/v5
 	[local-path]=github.com/rancher/local-path-provisioner
+	[prometheus]=github.com/prometheus/prometheus
 )
 
 # What the linker is to set: versions, where a program does not know its own.
@@ -25,6 +26,12 @@ declare -A ldflags=(
 	[crictl]='-X sigs.k8s.io/cri-tools/pkg/version.Version=vVERSION'
 	# kubeadm refuses to work without.
 	[kubernetes]=$(printf -- ' -X k8s.io/component-base/version.%s' gitMajor=MAJOR gitMinor=MINOR gitVersion=vVERSION gitTreeState=archive)
+)
+
+# Build tags. Of Prometheus' service discoveries only Kubernetes' is wanted: each
+# of the others brings its cloud's SDK.
+declare -A tags=(
+	[prometheus]='remove_all_sd,enable_kubernetes_sd'
 )
 
 # Files of the module that are wanted beside the programs.
@@ -56,7 +63,7 @@ linker_flags() {
 # programs_image prints the name of the image with a folder's programs.
 programs_image() {
 	printf 'nova-staging/programs-%s:%s-%s\n' "$1" "$(pinned "$1")" \
-		"$(hash "programs/$1" <<<"$(linker_flags "$1") ${extras[$1]-}")"
+		"$(hash "programs/$1" <<<"$(linker_flags "$1") ${extras[$1]-}${tags[$1]:+ ${tags[$1]}}")"
 }
 
 # build_programs builds the images of folders, those that are not there.
@@ -73,7 +80,8 @@ compile() {
 	mkdir "$out"
 	cd "$here/programs/$folder"
 	# A module may need a newer Go than the machine's own: the module proxy has it.
-	GOTOOLCHAIN=auto CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(linker_flags "$folder")" -o "$out/" tool
+	GOTOOLCHAIN=auto CGO_ENABLED=0 go build -tags "${tags[$folder]-}" -trimpath -buildvcs=false \
+		-ldflags "$(linker_flags "$folder")" -o "$out/" tool
 	module=$(module_dir "$folder")
 	for file in ${extras[$folder]-}; do
 		cp -r "$module/$file" "$out/"

@@ -18,9 +18,12 @@ import (
 //	GET    /queue         {"messages": N}: what the queue nova-trigger holds
 //	POST   /queue         the body becomes a message
 //	PUT    /queue/order   {"duplicates": 0.3, "unordered": true}: as SQS may do
+//	GET    /notices       [{"service", "to", "title", "text"}]: what people were told
+//	DELETE /notices
 type control struct {
 	emulator *ecremulator.Emulator
 	queue    *ecremulator.Queue
+	inbox    *inbox
 }
 
 // faults are the kinds that tests ask for.
@@ -61,6 +64,11 @@ func (c *control) handler() http.Handler {
 		answer(w, map[string]string{"id": c.queue.Send(string(body))})
 	})
 	mux.HandleFunc("PUT /queue/order", c.putOrder)
+	mux.HandleFunc("GET /notices", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.inbox.list()) })
+	mux.HandleFunc("DELETE /notices", func(w http.ResponseWriter, _ *http.Request) {
+		c.inbox.clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
 	return mux
 }
 

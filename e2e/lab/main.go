@@ -1,10 +1,16 @@
-// Command lab is what a test cluster has in place of AWS and Kafka: the ECR
-// emulator with its API and registry, an SQS queue that hears of every push, and
-// brokers that speak Kafka's protocol.
+// Command lab is what a test cluster has in place of AWS, Kafka, and the places where
+// people are told: the ECR emulator with its API and registry, an SQS queue that
+// hears of every push, brokers that speak Kafka's protocol, and an inbox for Slack,
+// GitHub's commit statuses and mail.
 // A small API of its own lets the tests break it on purpose.
 //
-// It listens on :5000 (the APIs of ECR and SQS, and the registry), :5001 (the tests' API) and,
-// on the Pod's address, :9092 to :9094 (Kafka).
+// It listens on :5000 (the APIs of ECR and SQS, and the registry), :5001 (the tests'
+// API), :5002 (Slack and GitHub), :5587 (SMTP) and, on the Pod's address, :9092 to
+// :9094 (Kafka).
+//
+//	lab                    all of that
+//	lab copy FILE          copies itself, for a container of another image
+//	lab git ROOT PATH      serves a new git repository over HTTP on :8080
 package main
 
 import (
@@ -20,7 +26,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/proerror77/nova-staging/internal/ecremulator"
 	"github.com/proerror77/nova-staging/internal/novaworld"
@@ -29,7 +37,18 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) == 0:
+		err = run(ctx)
+	case len(args) == 2 && args[0] == "copy":
+		err = copySelf(args[1])
+	case len(args) == 3 && args[0] == "git":
+		err = serveGit(ctx, args[1], args[2])
+	default:
+		err = fmt.Errorf("unknown arguments %q", args)
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -58,17 +77,35 @@ func run(ctx context.Context) error {
 	defer brokers.Close()
 	log.Printf("kafka brokers: %s", strings.Join(brokers.ListenAddrs(), ", "))
 
-	servers := []*http.Server{
-		{Addr: ":5000", Handler: e, ReadHeaderTimeout: 10 * time.Second},
-		{Addr: ":5001", Handler: (&control{emulator: e, queue: queue}).handler(), ReadHeaderTimeout: 10 * time.Second},
+	in := &inbox{}
+	mail := smtp.NewServer(in)
+	mail.Addr, mail.Domain = ":5587", "mail.lab.svc"
+	context.AfterFunc(ctx, func() { _ = mail.Close() })
+
+	g, ctx := errgroup.WithContext(ctx)
+	for addr, handler := range map[string]http.Handler{
+		":5000": e,
+		":5001": (&control{emulator: e, queue: queue, inbox: in}).handler(),
+		":5002": in.handler(),
+	} {
+		g.Go(func() error {
+			return serve(ctx, &http.Server{Addr: addr, Handler: handler, ReadHeaderTimeout: 10 * time.Second})
+		})
 	}
-	failed := make(chan error, len(servers))
-	for _, s := range servers {
-		go func() { failed <- s.ListenAndServe() }()
-		context.AfterFunc(ctx, func() { _ = s.Close() })
-	}
+	g.Go(func() error {
+		if err := mail.ListenAndServe(); ctx.Err() == nil {
+			return err
+		}
+		return nil
+	})
 	log.Printf("serving ECR registry %s", registry.Host())
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	return g.Wait()
+}
+
+// serve serves until ctx ends.
+func serve(ctx context.Context, s *http.Server) error {
+	context.AfterFunc(ctx, func() { _ = s.Close() })
+	if err := s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -16,6 +16,8 @@ import (
 //	app-of-apps, trigger       e2e/manifests
 //	component, shipped,        manifests/argocd, its application
 //	shipped-trigger            and its trigger
+//	shipped-observability      manifests/observability
+//	monitoring                 e2e/manifests, with what Prometheus reads
 func (w *World) layOut(built images) error {
 	manifests := filepath.Join(w.settings.Root, "manifests", "argocd")
 	for to, from := range map[string]string{
@@ -24,10 +26,12 @@ func (w *World) layOut(built images) error {
 		"application": filepath.Join(w.settings.Root, "e2e", "manifests", "application"),
 		"app-of-apps": filepath.Join(w.settings.Root, "e2e", "manifests", "app-of-apps"),
 		"trigger":     filepath.Join(w.settings.Root, "e2e", "manifests", "trigger"),
+		"monitoring":  filepath.Join(w.settings.Root, "e2e", "manifests", "monitoring"),
 		"component":   manifests,
 		"shipped":     filepath.Join(manifests, "application"),
 
-		"shipped-trigger": filepath.Join(manifests, "trigger"),
+		"shipped-trigger":       filepath.Join(manifests, "trigger"),
+		"shipped-observability": filepath.Join(w.settings.Root, "manifests", "observability"),
 	} {
 		if err := os.CopyFS(filepath.Join(w.temp, to), os.DirFS(from)); err != nil {
 			return err
@@ -42,6 +46,9 @@ func (w *World) layOut(built images) error {
 		}
 	}
 	if err := shortenTimeout(filepath.Join(w.temp, "component", "plugin.yaml")); err != nil {
+		return err
+	}
+	if err := w.layOutMonitoring(); err != nil {
 		return err
 	}
 	return w.layOutInstall(filepath.Join(manifests, "example", "kustomization.yaml"), built.generate)
@@ -63,12 +70,12 @@ func shortenTimeout(path string) error {
 
 var (
 	installAddress   = regexp.MustCompile(`(?m)^- https://raw\.githubusercontent\.com/argoproj/argo-cd/\S+$`)
-	componentAddress = regexp.MustCompile(`(?m)^- https://github\.com/proerror77/nova-staging//manifests/argocd\S*$`)
+	componentAddress = regexp.MustCompile(`(?m)^- https://github\.com/proerror77/nova-staging//manifests/argocd(\S*)\?ref=main$`)
 	exampleImage     = regexp.MustCompile(`(?m)^  newName: \S+\n  newTag: .+$`)
 )
 
-// layOutInstall takes the example that the README shows, and replaces the two
-// addresses and the image.
+// layOutInstall takes the example that the README shows, and replaces addresses
+// and image.
 func (w *World) layOutInstall(example, generate string) error {
 	b, err := os.ReadFile(example)
 	if err != nil {
@@ -76,20 +83,20 @@ func (w *World) layOutInstall(example, generate string) error {
 	}
 	text := string(b)
 	name, tag, _ := strings.Cut(generate, ":")
-	replace := func(pattern *regexp.Regexp, by string) {
-		if n := len(pattern.FindAllString(text, -1)); n != 1 {
-			err = fmt.Errorf("%s: want one line that matches %s, found %d", example, pattern, n)
+	replace := func(pattern *regexp.Regexp, lines int, by string) {
+		if n := len(pattern.FindAllString(text, -1)); n != lines {
+			err = fmt.Errorf("%s: want %d lines that match %s, found %d", example, lines, pattern, n)
 		}
-		text = pattern.ReplaceAllLiteralString(text, by)
+		text = pattern.ReplaceAllString(text, by)
 	}
-	replace(componentAddress, "- ../component")
-	replace(exampleImage, "  newName: "+name+"\n  newTag: "+tag)
+	replace(componentAddress, 2, "- ../component$1")
+	replace(exampleImage, 1, "  newName: "+name+"\n  newTag: "+tag)
 	dir := filepath.Join(w.temp, "install")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if w.settings.ArgoCD != "" {
-		replace(installAddress, "- argocd.yaml")
+		replace(installAddress, 1, "- argocd.yaml")
 		install, err := os.ReadFile(w.settings.ArgoCD)
 		if err != nil {
 			return err

@@ -12,8 +12,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -30,6 +28,8 @@ type World struct {
 	Application *Application
 	Registry    *Registry
 	Repository  *Repository
+	ArgoCD      *Server
+	Prometheus  *Prometheus
 
 	// Log says what is being done, with the time since the start.
 	Log func(format string, args ...any)
@@ -62,7 +62,7 @@ func Start(ctx context.Context, s Settings) (_ *World, err error) {
 		{"create the cluster and build the images", w.prepare},
 		{"put the project's images on the node", w.buildOnNode},
 		{"start the lab: ECR, git, Kafka", w.startLab},
-		{"install Argo CD with the sidecar", w.installArgoCD},
+		{"install Argo CD with the sidecar, and Prometheus", w.install},
 		{"publish Nova's manifests", w.publish},
 	} {
 		w.Log("%s", step.what)
@@ -166,40 +166,6 @@ func (w *World) startLab(ctx context.Context) error {
 	return w.Registry.Push(ctx, novaworld.Smoke, w.smoke, novaworld.SmokeTag)
 }
 
-func (w *World) installArgoCD(ctx context.Context) error {
-	if _, err := w.cluster.kube(ctx, "create", "namespace", "argocd"); err != nil {
-		if _, err := w.cluster.kube(ctx, "get", "namespace", "argocd"); err != nil {
-			return err
-		}
-	}
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "lab-credentials", Namespace: "argocd"},
-		StringData: w.Registry.env,
-	}
-	secrets := w.Kube.CoreV1().Secrets("argocd")
-	old, err := secrets.Get(ctx, secret.Name, metav1.GetOptions{})
-	if err != nil {
-		_, err = secrets.Create(ctx, secret, metav1.CreateOptions{})
-	} else if string(old.Data["AWS_ACCESS_KEY_ID"]) != secret.StringData["AWS_ACCESS_KEY_ID"] {
-		// A kept cluster whose lab has begun anew.
-		if _, err = secrets.Update(ctx, secret, metav1.UpdateOptions{}); err == nil {
-			_, err = w.cluster.kube(ctx, "-n", "argocd", "rollout", "restart", "deployment/argocd-repo-server")
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := w.apply(ctx, "argocd"); err != nil {
-		return err
-	}
-	for _, name := range []string{"deployment/argocd-redis", "deployment/argocd-repo-server", "statefulset/argocd-application-controller"} {
-		if err := w.rolledOut(ctx, "argocd", name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // apply applies a folder of the layout, with the README's command.
 func (w *World) apply(ctx context.Context, folder string) (string, error) {
 	return w.cluster.kube(ctx, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(w.temp, folder))
@@ -211,12 +177,12 @@ func (w *World) rolledOut(ctx context.Context, namespace, name string) error {
 }
 
 func (w *World) publish(ctx context.Context) error {
-	local, err := forward(ctx, w.config(), "lab", "app=git", 9418)
+	local, err := forward(ctx, w.config(), "lab", "app=git", 8080)
 	if err != nil {
 		return err
 	}
 	dir := filepath.Join(w.temp, "nova")
-	if w.Repository, err = newRepository(dir, "git://"+local[0]+"/nova.git"); err != nil {
+	if w.Repository, err = newRepository(dir, "http://"+local[0]+"/proerror77/Nova.git"); err != nil {
 		return err
 	}
 	return w.copyNova(dir)

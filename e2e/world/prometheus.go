@@ -1,0 +1,127 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+)
+
+// Prometheus is the one in the cluster, with the shipped scrape configuration and
+// rules.
+type Prometheus struct{ kube kubernetes.Interface }
+
+var (
+	ruleFor        = regexp.MustCompile(`(?m)^(    for:) \d+[mh]$`)
+	scrapeInterval = regexp.MustCompile(`(?m)^(  scrape_interval:) 30s$`)
+)
+
+// layOutMonitoring puts scrape configuration and rules beside the Prometheus that
+// reads them. They are the shipped ones but for their times: it scrapes and
+// evaluates every two seconds, and an alert fires after two.
+func (w *World) layOutMonitoring() error {
+	shipped := filepath.Join(w.settings.Root, "manifests", "observability")
+	for file, from := range map[string]struct {
+		path    string
+		pattern *regexp.Regexp
+		head    string
+	}{
+		"scrape.yaml": {filepath.Join(shipped, "prometheus", "prometheus.yaml"), scrapeInterval, "global: {evaluation_interval: 2s}\n"},
+		"rules.yaml":  {filepath.Join(shipped, "rules", "nova-staging.yaml"), ruleFor, ""},
+	} {
+		b, err := os.ReadFile(from.path)
+		if err != nil {
+			return err
+		}
+		if !from.pattern.Match(b) {
+			return fmt.Errorf("%s: no line matches %s", from.path, from.pattern)
+		}
+		text := from.head + from.pattern.ReplaceAllString(string(b), "$1 2s")
+		if err := os.WriteFile(filepath.Join(w.temp, "monitoring", file), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DashboardQueries are the expressions of the shipped dashboard's panels, with its
+// variables filled in.
+func (w *World) DashboardQueries() ([]string, error) {
+	path := filepath.Join(w.settings.Root, "manifests", "observability", "grafana", "nova-staging.json")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var dashboard struct {
+		Panels []struct {
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
+	}
+	if err := json.Unmarshal(b, &dashboard); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	variables := strings.NewReplacer("$__rate_interval", "1m", "$project", "nova")
+	var exprs []string
+	for _, p := range dashboard.Panels {
+		for _, t := range p.Targets {
+			if t.Expr != "" {
+				exprs = append(exprs, variables.Replace(t.Expr))
+			}
+		}
+	}
+	return exprs, nil
+}
+
+// Series is one result of a query.
+type Series struct {
+	Metric map[string]string `json:"metric"`
+	// Value is a time and the value as text.
+	Value [2]any `json:"value"`
+}
+
+// Query evaluates an expression now.
+func (p *Prometheus) Query(ctx context.Context, expr string) ([]Series, error) {
+	body, err := p.kube.CoreV1().Services("monitoring").
+		ProxyGet("http", "prometheus", "http", "/api/v1/query", map[string]string{"query": expr}).DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("query %s: %w", expr, err)
+	}
+	var answer struct {
+		Data struct {
+			Result json.RawMessage `json:"result"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, fmt.Errorf("query %s: %w", expr, err)
+	}
+	var series []Series
+	if err := json.Unmarshal(answer.Data.Result, &series); err != nil {
+		return nil, fmt.Errorf("query %s: the answer is no vector: %w", expr, err)
+	}
+	return series, nil
+}
+
+// Until waits until an expression has results, or none.
+func (p *Prometheus) Until(ctx context.Context, limit time.Duration, expr string, results bool) error {
+	what := expr + " has results"
+	if !results {
+		what = expr + " has no results"
+	}
+	return until(ctx, limit, what, func(ctx context.Context) (bool, string) {
+		series, err := p.Query(ctx, expr)
+		return err == nil && len(series) > 0 == results, fmt.Sprintf("%v (%v)", series, err)
+	})
+}
+
+// Alert waits until an alert fires, or is silent.
+func (p *Prometheus) Alert(ctx context.Context, name string, fires bool) error {
+	return p.Until(ctx, time.Minute, fmt.Sprintf("ALERTS{alertname=%q, alertstate=\"firing\"}", name), fires)
+}
