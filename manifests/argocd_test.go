@@ -56,7 +56,7 @@ func TestTheREADMEShowsTheExampleThatTheE2ESuiteInstalls(t *testing.T) {
 	t.Parallel()
 	readme := read(t, "..", "README.md")
 	example := read(t, "argocd", "example", "kustomization.yaml")
-	_, body, _ := strings.Cut(example, "\n# with both addresses replaced by local folders and the image by its own.\n")
+	_, body, _ := strings.Cut(example, "\n# with its addresses replaced by local folders and the image by its own.\n")
 	if body == "" {
 		t.Fatal("the example has lost its heading")
 	}
