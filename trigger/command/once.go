@@ -69,10 +69,16 @@ verdict is the exit status. A sync that fails is rolled back, by this program or
 by "trigger watch", whichever is first.`,
 		Example: "  trigger once --application argocd/nova-staging --wait",
 		RunE: func(c *cobra.Command, _ []string) error {
+			var asked time.Time
 			return m.run(c.Context(), func(app *application.Application, now move.Now) (application.Change, error) {
-				var newest time.Time
-				if app.Record.Pending != nil {
-					newest = app.Record.Pending.Newest
+				// Instants have whole seconds: the present one's would leave out what was
+				// pushed within it, just before this was asked for.
+				if asked.IsZero() {
+					asked = now.Registry
+				}
+				newest := asked
+				if p := app.Record.Pending; p != nil && p.Newest.After(newest) {
+					newest = p.Newest
 				}
 				to, again := move.Instant(now, app, newest)
 				if !again.IsZero() {
@@ -153,7 +159,7 @@ func (a *ahead) Error() string {
 // by is who acts, for the record.
 func (m *manual) by() string {
 	for _, name := range []string{"GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"} {
-		if v := m.p.env(name); v != "" {
+		if v := m.p.Env(name); v != "" {
 			return v
 		}
 	}
@@ -162,7 +168,7 @@ func (m *manual) by() string {
 
 func (m *manual) say(format string, args ...any) {
 	if m.p.output == "text" {
-		fmt.Fprintf(m.p.err, format+"\n", args...)
+		fmt.Fprintf(m.p.Stderr, format+"\n", args...)
 	}
 }
 

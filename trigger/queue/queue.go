@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,8 @@ type Options struct {
 	Wait time.Duration
 	// Receivers receive at the same time. Optional, default 2.
 	Receivers int
+	// AWS replaces parts of the SDK's default configuration. Optional.
+	AWS []func(*config.LoadOptions) error
 	// Clock follows AWS's clock. Required.
 	Clock   *cluster.Clock
 	Metrics *metrics.Metrics
@@ -100,7 +103,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 	if m := hostRE.FindStringSubmatch(u.Hostname()); o.Region == "" && m != nil {
 		o.Region = m[1]
 	}
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{}), config.WithAppID("nova-trigger")}
+	options := append(slices.Clone(o.AWS), config.WithLogger(logging.Nop{}), config.WithAppID("nova-trigger"))
 	if o.Region != "" {
 		options = append(options, config.WithRegion(o.Region))
 	}
