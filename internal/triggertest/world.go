@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -223,19 +222,5 @@ func env(name, value string) func(string) string {
 			return value
 		}
 		return ""
-	}
-}
-
-// RefusePatches answers patches of Applications as an API server in trouble, while
-// on says so.
-func RefusePatches(on func() bool) func(http.ResponseWriter, *http.Request) bool {
-	return func(rw http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPatch || !on() {
-			return false
-		}
-		rw.Header().Set("Content-Type", "application/json")
-		rw.WriteHeader(http.StatusInternalServerError)
-		fmt.Fprint(rw, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500,"message":"etcdserver: request timed out"}`)
-		return true
 	}
 }

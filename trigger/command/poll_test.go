@@ -84,3 +84,28 @@ func TestTheRegistrysClockIsFollowed(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+func TestWhetherPushesCanBeHeardIsSaidBySource(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.Run()
+	p := w.Watch("--poll", "--poll-interval", "1s", "--poll-budget", "6000")
+	up := func(source string) func() bool {
+		return func() bool {
+			_, page := triggertest.Get(t, p.URL+"/metrics")
+			return strings.Contains(page, `nova_trigger_source_up{source="`+source+`"} 1`+"\n")
+		}
+	}
+	w.Eventually("with nothing to ask ECR about nothing is missed", up("ecr"), p.Log)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Push("nova/auth", "good1") // ends a long poll
+	w.Eventually("the queue is read", up("queue"), p.Log)
+	denied := w.ECR.Inject(ecremulator.Fault{Kind: ecremulator.AccessDenied, Op: "DescribeImages"})
+	w.Eventually("ECR refuses every repository", func() bool { return !up("ecr")() }, p.Log)
+	if !up("queue")() {
+		t.Error("the queue is said to be lost with ECR")
+	}
+	denied.Remove()
+	w.Eventually("ECR tells again", up("ecr"), p.Log)
+	p.Stop()
+}

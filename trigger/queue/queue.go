@@ -119,6 +119,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 		// The loops below are the one retry layer.
 		so.RetryMaxAttempts = 1
 	})
+	q.up(0) // until it was read
 	return q, nil
 }
 
@@ -139,7 +140,7 @@ func (q *Queue) Run(ctx context.Context, deliver func(push.Delivery)) error {
 	defer cancel()
 	q.flush(last)
 	q.release(last)
-	q.o.Metrics.SourceUp.Set(0)
+	q.up(0)
 	return nil
 }
 
@@ -177,16 +178,25 @@ func (q *Queue) hasDeadLetters(ctx context.Context) bool {
 
 func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery)) {
 	failures := 0
+	// The first receive does not wait: it tells whether the queue can be read, and
+	// AWS's time. A long one that ends empty tells no time, so while clocks differ
+	// every second one is short: else a clock that was put right would seem wrong
+	// until the next push.
+	long := false
 	for ctx.Err() == nil {
 		if q.heldCount() >= maxHeld {
 			pause(ctx, time.Second)
 			continue
 		}
+		wait := q.o.Wait
+		if !long {
+			wait = 0
+		}
 		began := time.Now()
-		callCtx, cancel := context.WithTimeout(ctx, q.o.Wait+10*time.Second)
+		callCtx, cancel := context.WithTimeout(ctx, wait+10*time.Second)
 		out, err := q.api.ReceiveMessage(callCtx, &sqs.ReceiveMessageInput{
 			QueueUrl: &q.o.URL, MaxNumberOfMessages: 10,
-			WaitTimeSeconds: int32(q.o.Wait.Seconds()), VisibilityTimeout: int32(q.o.Visibility.Seconds()),
+			WaitTimeSeconds: int32(wait.Seconds()), VisibilityTimeout: int32(q.o.Visibility.Seconds()),
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 				types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp, types.MessageSystemAttributeNameSentTimestamp,
 			},
@@ -199,11 +209,13 @@ func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery)) {
 			failures++
 			q.failed(err)
 			pause(ctx, backoff(failures))
+			long = false
 			continue
 		}
 		failures = 0
 		q.works()
 		q.seeClock(began, out.ResultMetadata, len(out.Messages) > 0)
+		long = !long || q.o.Clock.Offset() == 0
 		for _, m := range out.Messages {
 			q.take(ctx, m, deliver)
 		}
@@ -308,7 +320,7 @@ func (q *Queue) done(id string) {
 
 func (q *Queue) failed(err error) {
 	q.o.Metrics.Errors.WithLabelValues("queue").Inc()
-	q.o.Metrics.SourceUp.Set(0)
+	q.up(0)
 	q.mu.Lock()
 	first := !q.down
 	q.down = true
@@ -318,8 +330,10 @@ func (q *Queue) failed(err error) {
 	}
 }
 
+func (q *Queue) up(v float64) { q.o.Metrics.SourceUp.WithLabelValues("queue").Set(v) }
+
 func (q *Queue) works() {
-	q.o.Metrics.SourceUp.Set(1)
+	q.up(1)
 	q.mu.Lock()
 	was := q.down
 	q.down = false
