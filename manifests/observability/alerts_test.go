@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -30,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// ofArgoCD are the alerts on Argo CD's own metrics. What fires them is in the e2e
-// suite, which has an Argo CD.
+// ofArgoCD are the alerts on Argo CD's own metrics. They are fired in the e2e suite,
+// which has an Argo CD.
 var ofArgoCD = []string{"NovaStagingNotVerified", "NovaStagingRenderFailing"}
 
 // stage is a trigger that is watched over.
@@ -125,6 +126,18 @@ func TestEachAlertFiresOnItsFaultAndNoOther(t *testing.T) {
 // TestEveryAlertIsSeenFiring holds the file to the two lists.
 func TestEveryAlertIsSeenFiring(t *testing.T) {
 	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("..", "..", "e2e", "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e2e := ""
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e2e += string(data)
+	}
 	seen := map[string]bool{}
 	for _, f := range faults {
 		seen[f.alert] = true
@@ -136,6 +149,9 @@ func TestEveryAlertIsSeenFiring(t *testing.T) {
 		}
 		if seen[r.Alert] == foreign {
 			t.Errorf("%s: a fault fires it here: %t, in the e2e suite: %t", r.Alert, seen[r.Alert], foreign)
+		}
+		if foreign && !strings.Contains(e2e, `Alert(ctx, "`+r.Alert+`", true)`) {
+			t.Errorf("the e2e suite does not wait for %s", r.Alert)
 		}
 		delete(seen, r.Alert)
 	}

@@ -46,6 +46,19 @@ var faults = []fault{
 			return nil
 		},
 	},
+	{
+		alert: "NovaStagingFailed", what: "an image that fails, and is not rolled back", with: []string{"NovaStagingSyncFailed"},
+		begin: func(s *stage) {
+			a := app("nova/auth")
+			a.Annotations = map[string]string{application.RollbackKey: "off"}
+			s.API.Add(a)
+		},
+		inject: func(s *stage) func() {
+			s.Push("nova/auth", "bad1")
+			s.Becomes("nova", application.Deploy, application.SyncFailed, s.process.Log)
+			return func() { s.Push("nova/auth", "good2") }
+		},
+	},
 	rollbackFails(),
 	{
 		alert: "NovaStagingNotMovable", what: "an Application without as-of",
@@ -81,7 +94,7 @@ var faults = []fault{
 		},
 	},
 	{
-		alert: "NovaTriggerDeaf", what: "a role that may not list any more", with: []string{"NovaTriggerErrors", "NovaECRThrottling"}, begin: polls,
+		alert: "NovaTriggerDeaf", what: "a role that may not list any more", with: []string{"NovaTriggerErrors"}, begin: polls,
 		inject: func(s *stage) func() {
 			return s.ECR.Inject(ecremulator.Fault{Kind: ecremulator.AccessDenied, Op: "DescribeImages"}).Remove
 		},
@@ -160,7 +173,7 @@ func (s *stage) must(args ...string) {
 
 func rollbackFails() fault {
 	return fault{
-		alert: "NovaStagingRollbackFailed", what: "a data store that is gone", with: []string{"NovaStagingSyncFailed"},
+		alert: "NovaStagingRollbackFailed", what: "a data store that is gone", with: []string{"NovaStagingSyncFailed", "NovaStagingFailed"},
 		begin: func(s *stage) {
 			s.API.Add(app("nova/auth"))
 			s.gone = &atomic.Bool{}
@@ -170,7 +183,10 @@ func rollbackFails() fault {
 			s.gone.Store(true)
 			s.Push("nova/auth", "good2")
 			s.Becomes("nova", application.Rollback, application.SyncFailed, s.process.Log)
-			return func() { s.gone.Store(false) }
+			return func() {
+				s.gone.Store(false)
+				s.Push("nova/auth", "good3") // what failed is not tried again
+			}
 		},
 	}
 }

@@ -247,36 +247,3 @@ func identityName(env func(string) string) string {
 	}
 	return "unknown"
 }
-
-// registerGauges shows what is known.
-func registerGauges(r prometheus.Registerer, w *watch.Watcher, conn *cluster.Connection) {
-	gauge := func(name, help string, f func() float64) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "nova", Subsystem: "trigger", Name: name, Help: help}, f))
-	}
-	gauge("applications", "Applications that are selected.", func() float64 { return float64(len(w.Applications())) })
-	gauge("applications_broken", "Selected Applications whose as-of can not be moved.", func() float64 {
-		n := 0
-		for _, a := range w.Applications() {
-			if a.Broken != nil {
-				n++
-			}
-		}
-		return float64(n)
-	})
-	gauge("applications_held", "Applications that are held by a person.", func() float64 {
-		n := 0
-		for _, a := range w.Applications() {
-			if a.Settings.Hold != "" {
-				n++
-			}
-		}
-		return float64(n)
-	})
-	gauge("waiting_pushes", "Pushes that are settling.", func() float64 { return float64(w.WaitingPushes()) })
-	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: "nova", Subsystem: "trigger", Name: "kubernetes_requests_total", Help: "Requests to the API server.",
-	}, func() float64 {
-		read, write := conn.Requests()
-		return float64(read + write)
-	}))
-}

@@ -71,6 +71,9 @@ func New(r prometheus.Registerer) *Metrics {
 	for _, v := range []string{"started", "verified", "failed"} {
 		m.Rollbacks.WithLabelValues(v)
 	}
+	for _, v := range []string{"ok", "throttled", "error"} {
+		m.ECRCalls.WithLabelValues(v)
+	}
 	for _, v := range []string{"kubernetes", "queue", "ecr"} {
 		m.Errors.WithLabelValues(v)
 	}

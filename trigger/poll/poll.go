@@ -204,7 +204,11 @@ func pushesOf(r push.Repository, image ecr.Image) []push.Push {
 // can not be reached.
 func (p *Poller) failed(r push.Repository, err error) bool {
 	p.o.Metrics.Errors.WithLabelValues("ecr").Inc()
-	p.o.Metrics.ECRCalls.WithLabelValues("error").Inc()
+	result := "error"
+	if ecr.IsThrottled(err) {
+		result = "throttled"
+	}
+	p.o.Metrics.ECRCalls.WithLabelValues(result).Inc()
 	if errors.Is(err, ecr.ErrUnavailable) {
 		if p.slow == 0 {
 			p.o.Log.Warn("ECR throttles or can not be reached: polling less often", "error", err)
