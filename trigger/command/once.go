@@ -166,10 +166,10 @@ func (m *manual) by() string {
 	return "trigger " + "once"
 }
 
+// say tells what goes on. It goes to standard error in every form of output, so that
+// standard output is one document.
 func (m *manual) say(format string, args ...any) {
-	if m.p.output == "text" {
-		fmt.Fprintf(m.p.Stderr, format+"\n", args...)
-	}
+	fmt.Fprintf(m.p.Stderr, format+"\n", args...)
 }
 
 // now takes the API server's clock for the registry's: both are AWS's, and CI's
