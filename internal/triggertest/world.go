@@ -150,6 +150,22 @@ func (w *World) Push(repository, tag string) {
 	}
 }
 
+// Tag puts another tag on an image that was pushed, which tells the queue.
+func (w *World) Tag(repository, old, tag string) {
+	w.t.Helper()
+	r := w.Registry.Repository(repository)
+	image, err := r.Image(old)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	w.pushes = append(w.pushes, pushed{repository, tag, time.Now()})
+	w.mu.Unlock()
+	if err := r.Tag(image.Digest, tag); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // QueueURL is the queue's.
 func (w *World) QueueURL() string { return w.ECR.URL + w.Queue.Path() }
 

@@ -7,8 +7,6 @@ package poll
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -191,11 +189,7 @@ func pushesOf(r push.Repository, image ecr.Image) []push.Push {
 		if ecr.NotImageTag(tag) != "" {
 			continue
 		}
-		sum := sha256.Sum256([]byte(r.String() + "@" + image.Digest + ":" + tag))
-		all = append(all, push.Push{
-			ID: base64.RawURLEncoding.EncodeToString(sum[:12]), Repository: r,
-			Tag: tag, Digest: image.Digest, Time: image.PushedAt,
-		})
+		all = append(all, push.Polled(r, image.Digest, tag, image.PushedAt))
 	}
 	return all
 }
