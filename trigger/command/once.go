@@ -82,7 +82,7 @@ by "trigger watch", whichever is first.`,
 				}
 				to, again := move.Instant(now, app, newest)
 				if !again.IsZero() {
-					return application.Change{}, &ahead{app.AsOf}
+					return application.Change{}, &ahead{app.AsOf, now.Registry}
 				}
 				change := move.Forward(now, app, to, m.by(), app.Record.Pending)
 				if m.reason != "" {
@@ -150,9 +150,12 @@ it comes from are deployed after that; with --hold, none until release.`,
 }
 
 // ahead says that the instant to set has not come yet.
-type ahead struct{ asOf time.Time }
+type ahead struct{ asOf, now time.Time }
 
 func (a *ahead) Error() string {
+	if !a.asOf.After(a.now) {
+		return "the instant that takes in what was just pushed has not come yet"
+	}
 	return "as-of stands at " + application.FormatInstant(a.asOf) + ", which has not come yet"
 }
 

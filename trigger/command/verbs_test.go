@@ -91,6 +91,7 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 		says string
 	}{
 		{"no verdict", []string{"once", "-a", "nova", "--wait", "--timeout", "3500ms", "--poll-interval", "20ms"}, 124, "has not compared this instant yet"},
+		{"no time for the instant to come", []string{"once", "-a", "nova", "--timeout", "100ms", "--poll-interval", "20ms"}, 124, "just pushed has not come yet"},
 		{"a sync that does not end", []string{"once", "-a", "busy", "--timeout", "200ms", "--poll-interval", "20ms"}, 124, "a sync is running"},
 		{"interrupting it", []string{"once", "-a", "busy", "--interrupt"}, 0, ""},
 		{"no such Application", []string{"once", "-a", "argocd/nowhere"}, 3, "application not found"},
