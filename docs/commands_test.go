@@ -24,7 +24,7 @@ var programs = map[string]func(*testing.T, io.Writer, ...string) int{
 		return smoke.Run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), w, w)
 	},
 	"trigger": func(t *testing.T, w io.Writer, args ...string) int {
-		return trigger.Run(t.Context(), args, func(string) string { return "" }, w, w)
+		return trigger.Run(t.Context(), trigger.Program{Args: args, Env: func(string) string { return "" }, Stdout: w, Stderr: w})
 	},
 }
 

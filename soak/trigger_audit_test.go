@@ -136,7 +136,7 @@ type past struct {
 	judged    bool                         // whether the last failure was judged during a hold
 	synced    time.Time                    // the instant that was synced last
 	moves     int
-	repeated  int // rollbacks from what had failed before: a push heard of twice
+	repeated  int // rollbacks from what had failed before: a push heard of after its instant
 	releases  int
 }
 

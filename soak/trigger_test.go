@@ -277,6 +277,8 @@ func (w *staging) cli(args ...string) {
 		panic(err)
 	}
 	var out bytes.Buffer
-	status := command.Run(context.Background(), append(args, "--kubeconfig", config), func(k string) string { return map[string]string{"USER": "ada"}[k] }, &out, &out)
+	status := command.Run(context.Background(), command.Program{
+		Args: append(args, "--kubeconfig", config), Env: func(k string) string { return map[string]string{"USER": "ada"}[k] }, Stdout: &out, Stderr: &out,
+	})
 	w.note("%s: exit status %d: %s", args[0], status, strings.TrimSpace(out.String()))
 }

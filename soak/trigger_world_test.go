@@ -281,7 +281,7 @@ func (r *replica) start() error {
 	go func() {
 		defer close(r.done)
 		for ctx.Err() == nil {
-			command.Run(ctx, args, env, io.Discard, r.log)
+			command.Run(ctx, command.Program{Args: args, Env: env, Stdout: io.Discard, Stderr: r.log})
 			if ctx.Err() != nil {
 				return
 			}

@@ -18,5 +18,5 @@ func run() int {
 	defer stop()
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	return command.Run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	return command.Run(ctx, command.Program{Args: os.Args[1:], Env: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,8 @@ type Options struct {
 	// AppID is added to the user agent, so that CloudTrail shows who asked.
 	// Optional.
 	AppID string
+	// AWS replaces parts of the SDK's default configuration. Optional.
+	AWS []func(*config.LoadOptions) error
 }
 
 const (
@@ -105,12 +108,12 @@ func newClient(ctx context.Context, o Options, t tuning) (*Client, error) {
 	// The sources of credentials get the SDK's own client and its few attempts: it
 	// knows how to add AWS_CA_BUNDLE to that client, and how soon to give up on
 	// instance metadata where there is none.
-	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
+	cfg, err := config.LoadDefaultConfig(ctx, slices.Concat([]func(*config.LoadOptions) error{
 		config.WithHTTPClient(httpClient),
 		config.WithAppID(o.AppID),
 		// The SDK's own warnings would stand beside the one error that Argo CD shows.
 		config.WithLogger(logging.Nop{}),
-	}, t.load...)...)
+	}, o.AWS, t.load)...)
 	if err != nil {
 		return nil, fmt.Errorf("load AWS configuration: %w: %s", ErrCredentials, clean(err.Error(), hide))
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -44,6 +47,8 @@ type Error struct {
 	Detail     string // what ECR or the SDK said: one line, without secrets
 	Hint       string // what to do about it
 	Attempts   int
+	// Throttled says that ECR refused the last attempt for the rate of calls.
+	Throttled bool
 }
 
 func (e *Error) Error() string {
@@ -64,10 +69,29 @@ func (e *Error) Error() string {
 // Unwrap makes errors.Is match the sentinel.
 func (e *Error) Unwrap() error { return e.Kind }
 
+// IsThrottled says whether err is a call that ECR refused for the rate of calls.
+func IsThrottled(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Throttled
+}
+
+var throttles = retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}
+
+func throttled(err error) bool {
+	var (
+		creds  *credentialsError
+		answer interface{ HTTPStatusCode() int }
+	)
+	if errors.As(err, &creds) {
+		return false // if anything, STS throttles
+	}
+	return throttles.IsErrorThrottle(err) == aws.TrueTernary || errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusTooManyRequests
+}
+
 // failure classifies what the SDK returned from a call. Credentials are cut out
 // of the text.
 func failure(op string, repo Repository, err error, attempts int, hide *redactor) error {
-	e := &Error{Op: op, Repository: repo, Attempts: attempts}
+	e := &Error{Op: op, Repository: repo, Attempts: attempts, Throttled: throttled(err)}
 	var (
 		creds *credentialsError
 		api   smithy.APIError

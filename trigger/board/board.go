@@ -103,6 +103,12 @@ func RowOf(a *application.Application, batch settle.Batch, pushed func(Image) ti
 	return row
 }
 
+// State is an Application's, as in [Row.State].
+func State(a *application.Application) string {
+	state, _, _ := stateOf(a)
+	return state
+}
+
 func stateOf(a *application.Application) (state, message string, since time.Time) {
 	r := a.Record
 	switch {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
@@ -16,25 +17,37 @@ import (
 	"github.com/proerror77/nova-staging/trigger/cluster"
 )
 
-// program is what the surroundings give a run.
+// Program is what the surroundings give a run. Nothing below reads the process's own
+// arguments or streams; of its environment only the libraries read what theirs is:
+// KUBECONFIG and a Pod's ServiceAccount, and the SDK's configuration where AWS
+// says nothing else.
+type Program struct {
+	Args []string // without the program's name
+	// Env looks a variable up; empty when it is not set. Required.
+	Env func(string) string
+	// AWS replaces parts of the SDK's default configuration. Optional.
+	AWS    []func(*config.LoadOptions) error
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// program is a run.
 type program struct {
-	env    func(string) string
-	out    io.Writer
-	err    io.Writer
+	Program
 	access cluster.Access
 	output string
 }
 
-// Run carries args out (without the program's name) and gives the exit status.
-func Run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
-	p := &program{env: env, out: stdout, err: stderr}
+// Run runs the program and gives its exit status.
+func Run(ctx context.Context, surroundings Program) int {
+	p := &program{Program: surroundings}
 	root := p.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetArgs(p.Args)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "trigger: %s\n", strings.TrimSpace(err.Error()))
+		fmt.Fprintf(p.Stderr, "trigger: %s\n", strings.TrimSpace(err.Error()))
 	}
 	return exitStatus(ctx, err)
 }
@@ -111,12 +124,12 @@ func (p *program) print(value any, text func(io.Writer) error) error {
 	case "yaml":
 		data, err = yaml.Marshal(value)
 	default:
-		return text(p.out)
+		return text(p.Stdout)
 	}
 	if err != nil {
 		return fmt.Errorf("encode as %s: %w", p.output, err)
 	}
-	_, err = p.out.Write(data)
+	_, err = p.Stdout.Write(data)
 	return err
 }
 

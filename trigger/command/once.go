@@ -69,14 +69,20 @@ verdict is the exit status. A sync that fails is rolled back, by this program or
 by "trigger watch", whichever is first.`,
 		Example: "  trigger once --application argocd/nova-staging --wait",
 		RunE: func(c *cobra.Command, _ []string) error {
+			var asked time.Time
 			return m.run(c.Context(), func(app *application.Application, now move.Now) (application.Change, error) {
-				var newest time.Time
-				if app.Record.Pending != nil {
-					newest = app.Record.Pending.Newest
+				// Instants have whole seconds: the present one's would leave out what was
+				// pushed within it, just before this was asked for.
+				if asked.IsZero() {
+					asked = now.Registry
+				}
+				newest := asked
+				if p := app.Record.Pending; p != nil && p.Newest.After(newest) {
+					newest = p.Newest
 				}
 				to, again := move.Instant(now, app, newest)
 				if !again.IsZero() {
-					return application.Change{}, &ahead{app.AsOf}
+					return application.Change{}, &ahead{app.AsOf, now.Registry}
 				}
 				change := move.Forward(now, app, to, m.by(), app.Record.Pending)
 				if m.reason != "" {
@@ -144,26 +150,29 @@ it comes from are deployed after that; with --hold, none until release.`,
 }
 
 // ahead says that the instant to set has not come yet.
-type ahead struct{ asOf time.Time }
+type ahead struct{ asOf, now time.Time }
 
 func (a *ahead) Error() string {
+	if !a.asOf.After(a.now) {
+		return "the instant that takes in what was just pushed has not come yet"
+	}
 	return "as-of stands at " + application.FormatInstant(a.asOf) + ", which has not come yet"
 }
 
 // by is who acts, for the record.
 func (m *manual) by() string {
 	for _, name := range []string{"GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"} {
-		if v := m.p.env(name); v != "" {
+		if v := m.p.Env(name); v != "" {
 			return v
 		}
 	}
 	return "trigger " + "once"
 }
 
+// say tells what goes on. It goes to standard error in every form of output, so that
+// standard output is one document.
 func (m *manual) say(format string, args ...any) {
-	if m.p.output == "text" {
-		fmt.Fprintf(m.p.err, format+"\n", args...)
-	}
+	fmt.Fprintf(m.p.Stderr, format+"\n", args...)
 }
 
 // now takes the API server's clock for the registry's: both are AWS's, and CI's

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/ecremulator"
+	"github.com/proerror77/nova-staging/internal/triggertest"
 	"github.com/proerror77/nova-staging/trigger/application"
 )
 
@@ -14,62 +15,65 @@ import (
 var polling = []string{"--queue-url", "", "--poll", "--poll-interval", "1s", "--poll-budget", "6000"}
 
 func TestPollingHearsOfPushes(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old", "redis:7"}})
-	w.push("nova/auth", "good1") // before it starts
-	w.push("nova/other", "good1")
-	w.run()
-	p := w.watch(polling...)
-	w.becomes("nova", application.Deploy, application.Verified, p.log)
-	w.push("nova/auth", "bad1")
-	w.becomes("nova", application.Rollback, application.Verified, p.log)
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old", "redis:7"}})
+	w.Push("nova/auth", "good1") // before it starts
+	w.Push("nova/other", "good1")
+	w.Run()
+	p := w.Watch(polling...)
+	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	w.Push("nova/auth", "bad1")
+	w.Becomes("nova", application.Rollback, application.Verified, p.Log)
 	time.Sleep(2500 * time.Millisecond) // the bad image is still the newest
-	if r := w.record("nova"); r.Kind != application.Rollback {
+	if r := w.Record("nova"); r.Kind != application.Rollback {
 		t.Fatalf("polling deployed the bad image again: %+v", r)
 	}
-	w.push("nova/auth", "good2")
-	w.becomes("nova", application.Deploy, application.Verified, p.log)
-	for _, c := range w.ecr.Calls() {
+	w.Push("nova/auth", "good2")
+	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	for _, c := range w.ECR.Calls() {
 		if c.Operation == "DescribeImages" && c.Repository != "nova/auth" {
 			t.Errorf("%s was asked about, which nobody uses", c.Repository)
 		}
 	}
-	if n := w.api.Count("patch applications"); n > 12 { // six writes, and some that met another's
+	if n := w.API.Count("patch applications"); n > 12 { // six writes, and some that met another's
 		t.Errorf("%d patches", n)
 	}
 }
 
 func TestPollingWhileECRThrottles(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old", host + "nova/gone:old"}})
-	fault := w.ecr.Inject(ecremulator.Fault{Kind: ecremulator.Throttle, Op: "DescribeImages"})
-	w.run()
-	p := w.watch(polling...)
-	w.push("nova/auth", "good1")
-	w.eventually("it is throttled a few times", func() bool { return fault.Fired() >= 2 }, p.log)
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old", triggertest.Host + "nova/gone:old"}})
+	fault := w.ECR.Inject(ecremulator.Fault{Kind: ecremulator.Throttle, Op: "DescribeImages"})
+	w.Run()
+	p := w.Watch(polling...)
+	w.Push("nova/auth", "good1")
+	w.Eventually("it is throttled a few times", func() bool { return fault.Fired() >= 2 }, p.Log)
 	fault.Remove()
-	w.becomes("nova", application.Deploy, application.Verified, p.log)
-	if n := strings.Count(p.log.String(), "ECR throttles"); n != 1 {
+	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	if n := strings.Count(p.Log.String(), "ECR throttles"); n != 1 {
 		t.Errorf("the log says so %d times", n)
 	}
-	w.eventually("a repository that is gone is said", func() bool { return strings.Contains(p.log.String(), "nova/gone") }, p.log)
-	if n := strings.Count(p.log.String(), "a repository can not be listed"); n != 1 {
+	w.Eventually("a repository that is gone is said", func() bool { return strings.Contains(p.Log.String(), "nova/gone") }, p.Log)
+	if n := strings.Count(p.Log.String(), "a repository can not be listed"); n != 1 {
 		t.Errorf("the log says so %d times", n)
 	}
 }
 
 func TestTheRegistrysClockIsFollowed(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := triggertest.New(t)
 	const ahead = 40 * time.Second
-	w.ecr.SetClockSkew(ahead)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
-	w.run()
-	p := w.watch()
-	repo := ecremulator.Must(w.registry.CreateRepository("nova/auth"))
+	w.ECR.SetClockSkew(ahead)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
+	p := w.Watch()
+	repo := ecremulator.Must(w.Registry.CreateRepository("nova/auth"))
 	began := time.Now()
-	w.queue.Send(ecremulator.NewEvent(repo, "PUSH", "sha256:"+strings.Repeat("a", 64), "good1", began.Add(ahead)).JSON())
-	w.eventually("as-of has moved", func() bool { return w.api.AsOf("argocd", "nova") != start }, p.log)
-	at, err := time.Parse(time.RFC3339, w.api.AsOf("argocd", "nova"))
+	w.Queue.Send(ecremulator.NewEvent(repo, "PUSH", "sha256:"+strings.Repeat("a", 64), "good1", began.Add(ahead)).JSON())
+	w.Eventually("as-of has moved", func() bool { return w.API.AsOf("argocd", "nova") != triggertest.Start }, p.Log)
+	at, err := time.Parse(time.RFC3339, w.API.AsOf("argocd", "nova"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,4 +83,29 @@ func TestTheRegistrysClockIsFollowed(t *testing.T) {
 	if took := time.Since(began); took > 6*time.Second {
 		t.Errorf("it took %s", took)
 	}
+}
+
+func TestWhetherPushesCanBeHeardIsSaidBySource(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.Run()
+	p := w.Watch("--poll", "--poll-interval", "1s", "--poll-budget", "6000")
+	up := func(source string) func() bool {
+		return func() bool {
+			_, page := triggertest.Get(t, p.URL+"/metrics")
+			return strings.Contains(page, `nova_trigger_source_up{source="`+source+`"} 1`+"\n")
+		}
+	}
+	w.Eventually("with nothing to ask ECR about nothing is missed", up("ecr"), p.Log)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Push("nova/auth", "good1") // ends a long poll
+	w.Eventually("the queue is read", up("queue"), p.Log)
+	denied := w.ECR.Inject(ecremulator.Fault{Kind: ecremulator.AccessDenied, Op: "DescribeImages"})
+	w.Eventually("ECR refuses every repository", func() bool { return !up("ecr")() }, p.Log)
+	if !up("queue")() {
+		t.Error("the queue is said to be lost with ECR")
+	}
+	denied.Remove()
+	w.Eventually("ECR tells again", up("ecr"), p.Log)
+	p.Stop()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proerror77/nova-staging/internal/argotest"
+	"github.com/proerror77/nova-staging/internal/triggertest"
 	"github.com/proerror77/nova-staging/trigger/application"
 )
 
@@ -21,49 +22,66 @@ type printed struct {
 }
 
 func TestOnceWaitsForTheVerdict(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
-	w.run()
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
 
-	code, out, stderr := w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
-	if code != 0 || !strings.Contains(out, "Unchanged at ") || !strings.Contains(stderr, "as-of "+start+" → ") {
+	code, out, stderr := w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	if code != 0 || !strings.Contains(out, "Unchanged at ") || !strings.Contains(stderr, "as-of "+triggertest.Start+" → ") {
 		t.Errorf("nothing was pushed: %d\n%s\n%s", code, out, stderr)
 	}
-	w.push("nova/auth", "good1")
-	code, out, _ = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
-	if r := decode[printed](t, out); code != 0 || r.Verdict != "Verified" {
+	w.Push("nova/auth", "good1")
+	code, out, _ = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
+	if r := triggertest.Decode[printed](t, out); code != 0 || r.Verdict != "Verified" {
 		t.Errorf("a good push: %d %+v", code, r)
 	}
-	w.push("nova/auth", "bad1")
-	code, out, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
-	if r := decode[printed](t, out); code != 11 || r.Verdict != "Verified" || !strings.Contains(r.Message, "nova/auth:bad1 answers 500") || !r.Bad.After(r.Instant) {
+	w.Push("nova/auth", "bad1")
+	code, out, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
+	if r := triggertest.Decode[printed](t, out); code != 11 || r.Verdict != "Verified" || !strings.Contains(r.Message, "nova/auth:bad1 answers 500") || !r.Bad.After(r.Instant) {
 		t.Errorf("a bad push, rolled back by once itself: %d %+v\n%s", code, r, stderr)
 	}
-	if live := w.argo.Live("argocd", "nova"); live != "nova/auth:good1" {
+	if live := w.Argo.Live("argocd", "nova"); live != "nova/auth:good1" {
 		t.Errorf("what runs is %q", live)
 	}
-	code, _, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--no-rollback")
+	code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--no-rollback")
 	if code != 10 || !strings.Contains(stderr, "nothing was rolled back") && !strings.Contains(stderr, "the sync failed") {
 		t.Errorf("without rollback: %d\n%s", code, stderr)
 	}
-	code, _, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
 	if code != 10 || !strings.Contains(stderr, "nothing has changed since") {
 		t.Errorf("what failed and did not change is not passed: %d\n%s", code, stderr)
 	}
-	w.breakRender("no commit has all images")
-	code, _, stderr = w.cli("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	w.BreakRender("no commit has all images")
+	code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
 	if code != 13 || !strings.Contains(stderr, "no commit has all images") {
 		t.Errorf("a render that fails: %d\n%s", code, stderr)
 	}
 }
 
+// TestOnceTakesInWhatWasPushedJustBefore pushes late in a second: the instant must not
+// be that second's beginning.
+func TestOnceTakesInWhatWasPushedJustBefore(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1300 * time.Millisecond)))
+	w.Push("nova/auth", "good1")
+	code, out, stderr := w.CLI("once", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
+	if r := triggertest.Decode[printed](t, out); code != 0 || r.Verdict != "Verified" || w.Argo.Live("argocd", "nova") != "nova/auth:good1" {
+		t.Errorf("exit status %d, %+v, runs %q\n%s", code, r, w.Argo.Live("argocd", "nova"), stderr)
+	}
+}
+
 func TestOnceSaysWhyItGivesUp(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}, Change: func(o map[string]any) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}, Change: func(o map[string]any) {
 		delete(o["spec"].(map[string]any), "syncPolicy")
 	}})
-	w.api.Add(argotest.App{Name: "no-as-of"})
-	w.api.Add(argotest.App{Name: "busy", AsOf: start, Change: func(o map[string]any) {
+	w.API.Add(argotest.App{Name: "no-as-of"})
+	w.API.Add(argotest.App{Name: "busy", AsOf: triggertest.Start, Change: func(o map[string]any) {
 		o["status"].(map[string]any)["operationState"] = map[string]any{"phase": "Running", "startedAt": "2026-11-20T12:00:00Z"}
 	}})
 	tests := []struct {
@@ -72,7 +90,8 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 		code int
 		says string
 	}{
-		{"no verdict", []string{"once", "-a", "nova", "--wait", "--timeout", "1500ms", "--poll-interval", "20ms"}, 124, "has not compared this instant yet"},
+		{"no verdict", []string{"once", "-a", "nova", "--wait", "--timeout", "3500ms", "--poll-interval", "20ms"}, 124, "has not compared this instant yet"},
+		{"no time for the instant to come", []string{"once", "-a", "nova", "--timeout", "100ms", "--poll-interval", "20ms"}, 124, "just pushed has not come yet"},
 		{"a sync that does not end", []string{"once", "-a", "busy", "--timeout", "200ms", "--poll-interval", "20ms"}, 124, "a sync is running"},
 		{"interrupting it", []string{"once", "-a", "busy", "--interrupt"}, 0, ""},
 		{"no such Application", []string{"once", "-a", "argocd/nowhere"}, 3, "application not found"},
@@ -89,7 +108,7 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			code, _, stderr := w.cli(tt.args...)
+			code, _, stderr := w.CLI(tt.args...)
 			if code != tt.code || !strings.Contains(stderr, tt.says) {
 				t.Errorf("exit status %d and %q, want %d and %q", code, stderr, tt.code, tt.says)
 			}
@@ -101,37 +120,38 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.kubeconfig = path
-		if code, _, stderr := w.cli("once", "-a", "nova"); code != 4 || !strings.Contains(stderr, "can not be reached") {
+		w.Kubeconfig = path
+		if code, _, stderr := w.CLI("once", "-a", "nova"); code != 4 || !strings.Contains(stderr, "can not be reached") {
 			t.Errorf("%d %s", code, stderr)
 		}
 	})
 }
 
 func TestRollbackByHandHoldsUntilANewerPush(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
-	w.run()
-	p := w.watch()
-	w.push("nova/auth", "good1")
-	first := w.becomes("nova", application.Deploy, application.Verified, p.log)
-	w.push("nova/auth", "good2")
-	w.eventually("the second is verified", func() bool {
-		r := w.record("nova")
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
+	p := w.Watch()
+	w.Push("nova/auth", "good1")
+	first := w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	w.Push("nova/auth", "good2")
+	w.Eventually("the second is verified", func() bool {
+		r := w.Record("nova")
 		return r.Instant.After(first.Instant) && r.Verdict == application.Verified
-	}, p.log)
-	code, out, stderr := w.cli("rollback", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--reason", "customers complain")
-	if code != 0 || w.argo.Live("argocd", "nova") != "nova/auth:good1" || !strings.Contains(out, "customers complain") {
-		t.Fatalf("rollback: %d\n%s\n%s; runs %q", code, out, stderr, w.argo.Live("argocd", "nova"))
+	}, p.Log)
+	code, out, stderr := w.CLI("rollback", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--reason", "customers complain")
+	if code != 0 || w.Argo.Live("argocd", "nova") != "nova/auth:good1" || !strings.Contains(out, "customers complain") {
+		t.Fatalf("rollback: %d\n%s\n%s; runs %q", code, out, stderr, w.Argo.Live("argocd", "nova"))
 	}
 	time.Sleep(500 * time.Millisecond)
-	if w.argo.Live("argocd", "nova") != "nova/auth:good1" {
+	if w.Argo.Live("argocd", "nova") != "nova/auth:good1" {
 		t.Error("it did not stay there")
 	}
-	w.push("nova/auth", "good3")
-	w.eventually("a newer push is deployed", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good3" }, p.log)
+	w.Push("nova/auth", "good3")
+	w.Eventually("a newer push is deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good3" }, p.Log)
 
-	code, out, _ = w.cli("status", "-o", "text")
+	code, out, _ = w.CLI("status", "-o", "text")
 	if code != 0 || !strings.Contains(out, "argocd/nova") {
 		t.Errorf("status: %d %s", code, out)
 	}
@@ -140,13 +160,14 @@ func TestRollbackByHandHoldsUntilANewerPush(t *testing.T) {
 // TestNobodyElsesChangeIsLost edits an Application in the moment between trigger's
 // reading and writing, again and again.
 func TestNobodyElsesChangeIsLost(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
 	var edits atomic.Int32
-	w.api.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+	w.API.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch && edits.Add(1) <= 4 {
 			n := edits.Load()
-			w.api.Update("argocd", "nova", func(o map[string]any) {
+			w.API.Update("argocd", "nova", func(o map[string]any) {
 				spec := o["spec"].(map[string]any)
 				spec["project"] = fmt.Sprintf("edit-%d", n)
 				parameters := spec["source"].(map[string]any)["plugin"].(map[string]any)["parameters"].([]any)
@@ -158,14 +179,14 @@ func TestNobodyElsesChangeIsLost(t *testing.T) {
 		}
 		return false
 	}
-	w.run()
-	p := w.watch()
-	w.push("nova/auth", "good1")
-	w.becomes("nova", application.Deploy, application.Verified, p.log)
-	o := w.api.Get("argocd", "nova")
+	w.Run()
+	p := w.Watch()
+	w.Push("nova/auth", "good1")
+	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	o := w.API.Get("argocd", "nova")
 	spec := o["spec"].(map[string]any)
 	parameters := spec["source"].(map[string]any)["plugin"].(map[string]any)["parameters"].([]any)
-	if spec["project"] != "edit-4" || w.api.Annotation("argocd", "nova", "somebody.else/note") != "4" || parameters[1].(map[string]any)["name"] != "other" || parameters[1].(map[string]any)["string"] != "x" {
+	if spec["project"] != "edit-4" || w.API.Annotation("argocd", "nova", "somebody.else/note") != "4" || parameters[1].(map[string]any)["name"] != "other" || parameters[1].(map[string]any)["string"] != "x" {
 		t.Errorf("an edit is lost: %v", spec)
 	}
 	if edits.Load() < 5 {
@@ -175,33 +196,38 @@ func TestNobodyElsesChangeIsLost(t *testing.T) {
 
 // TestAPatchThatIsRefusedIsSaid has an admission policy say no.
 func TestAPatchThatIsRefusedIsSaid(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
-	w.api.Intercept = func(rw http.ResponseWriter, r *http.Request) bool {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	var patches atomic.Int32
+	w.API.Intercept = func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch {
 			return false
 		}
+		patches.Add(1)
 		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(http.StatusUnprocessableEntity)
 		fmt.Fprint(rw, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"ValidatingAdmissionPolicy 'nova-trigger' denied request"}`)
 		return true
 	}
-	code, _, stderr := w.cli("once", "-a", "nova")
+	code, _, stderr := w.CLI("once", "-a", "nova")
 	if code == 0 || !strings.Contains(stderr, "denied request") || !strings.Contains(stderr, "admission policy") {
 		t.Errorf("%d %s", code, stderr)
 	}
-	if n := w.api.Count("get applications"); n > 3 {
-		t.Errorf("it was tried again %d times", n)
+	if n := patches.Load(); n != 1 {
+		t.Errorf("it was tried %d times, want once", n)
 	}
 }
 
 // TestKilledAtEachStepOfAMove ends the process without warning around the patch,
 // and lets another go on.
 func TestKilledAtEachStepOfAMove(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"before the patch", "after the patch", "before the message is deleted"} {
 		t.Run(step, func(t *testing.T) {
-			w := newWorld(t)
-			w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
+			t.Parallel()
+			w := triggertest.New(t)
+			w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
 			var dead atomic.Bool
 			hang := func(r *http.Request) bool {
 				dead.Store(true)
@@ -210,7 +236,7 @@ func TestKilledAtEachStepOfAMove(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			}
 			var once atomic.Bool
-			w.api.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+			w.API.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
 				if r.Method != http.MethodPatch || step == "before the message is deleted" || !once.CompareAndSwap(false, true) {
 					return false
 				}
@@ -219,7 +245,7 @@ func TestKilledAtEachStepOfAMove(t *testing.T) {
 				}
 				// The patch takes effect, and its answer never arrives.
 				again := r.Clone(r.Context())
-				again.URL.Scheme, again.URL.Host, again.RequestURI = "http", strings.TrimPrefix(w.api.URL, "http://"), ""
+				again.URL.Scheme, again.URL.Host, again.RequestURI = "http", strings.TrimPrefix(w.API.URL, "http://"), ""
 				res, err := http.DefaultClient.Do(again)
 				if err != nil {
 					t.Error(err)
@@ -230,27 +256,27 @@ func TestKilledAtEachStepOfAMove(t *testing.T) {
 			}
 			lift := func() {}
 			if step == "before the message is deleted" {
-				lift = w.failDeletes()
+				lift = w.FailDeletes()
 			}
-			w.run()
-			first := w.watch()
-			w.push("nova/auth", "good1")
+			w.Run()
+			first := w.Watch()
+			w.Push("nova/auth", "good1")
 			if step == "before the message is deleted" {
-				w.eventually("as-of has moved", func() bool { return w.api.AsOf("argocd", "nova") != start }, first.log)
+				w.Eventually("as-of has moved", func() bool { return w.API.AsOf("argocd", "nova") != triggertest.Start }, first.Log)
 			} else {
-				w.eventually("the patch hangs", dead.Load, first.log)
+				w.Eventually("the patch hangs", dead.Load, first.Log)
 			}
-			first.stop()
+			first.Stop()
 			lift()
-			w.queue.ExpireVisibility()
-			second := w.watch()
-			w.becomes("nova", application.Deploy, application.Verified, second.log)
-			w.eventually("the message is deleted", func() bool { return w.queue.Len() == 0 }, second.log)
+			w.Queue.ExpireVisibility()
+			second := w.Watch()
+			w.Becomes("nova", application.Deploy, application.Verified, second.Log)
+			w.Eventually("the message is deleted", func() bool { return w.Queue.Len() == 0 }, second.Log)
 			time.Sleep(500 * time.Millisecond)
-			if n := w.argo.Syncs("argocd", "nova"); n != 1 {
+			if n := w.Argo.Syncs("argocd", "nova"); n != 1 {
 				t.Errorf("%d syncs, want 1", n)
 			}
-			if live := w.argo.Live("argocd", "nova"); live != "nova/auth:good1" {
+			if live := w.Argo.Live("argocd", "nova"); live != "nova/auth:good1" {
 				t.Errorf("what runs is %q", live)
 			}
 		})
@@ -258,51 +284,53 @@ func TestKilledAtEachStepOfAMove(t *testing.T) {
 }
 
 func TestOfTwoReplicasOneActsAndTheOtherTakesOver(t *testing.T) {
-	w := newWorld(t)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old"}})
-	w.run()
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
 	elect := []string{"--leader-elect", "--lease-namespace", "argocd", "--lease-duration", "2s", "--lease-renew-deadline", "1s", "--lease-retry-period", "200ms"}
-	first := w.watch(elect...)
-	w.eventually("the first acts", func() bool { return strings.Contains(first.log.String(), `"msg":"acting"`) }, first.log)
-	second := w.watch(elect...)
-	w.push("nova/auth", "good1")
-	w.becomes("nova", application.Deploy, application.Verified, first.log)
-	if strings.Contains(second.log.String(), `"msg":"acting"`) {
+	first := w.Watch(elect...)
+	w.Eventually("the first acts", func() bool { return strings.Contains(first.Log.String(), `"msg":"acting"`) }, first.Log)
+	second := w.Watch(elect...)
+	w.Push("nova/auth", "good1")
+	w.Becomes("nova", application.Deploy, application.Verified, first.Log)
+	if strings.Contains(second.Log.String(), `"msg":"acting"`) {
 		t.Fatal("both act")
 	}
-	for _, p := range []*process{first, second} {
-		if code, _ := get(t, p.url+"/readyz"); code != 200 {
+	for _, p := range []*triggertest.Process{first, second} {
+		if code, _ := triggertest.Get(t, p.URL+"/readyz"); code != 200 {
 			t.Errorf("a replica is not ready: %d", code)
 		}
 	}
-	if _, page := get(t, second.url+"/"); !strings.Contains(page, "stands by") || !strings.Contains(page, "Verified") {
+	if _, page := triggertest.Get(t, second.URL+"/"); !strings.Contains(page, "stands by") || !strings.Contains(page, "Verified") {
 		t.Errorf("the board of the replica that stands by: %s", page)
 	}
 	began := time.Now()
-	first.stop()
-	w.eventually("the second acts", func() bool { return strings.Contains(second.log.String(), `"msg":"acting"`) }, second.log)
+	first.Stop()
+	w.Eventually("the second acts", func() bool { return strings.Contains(second.Log.String(), `"msg":"acting"`) }, second.Log)
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %s though the Lease was given back", took)
 	}
-	w.push("nova/auth", "good2")
-	w.eventually("the second deploys", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good2" }, second.log)
+	w.Push("nova/auth", "good2")
+	w.Eventually("the second deploys", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, second.Log)
 }
 
 func TestDuplicatesAndDisorderCauseOneDeployment(t *testing.T) {
-	w := newWorld(t)
-	w.queue.SetDuplicates(0.7, 3)
-	w.queue.SetUnordered(true)
-	w.api.Add(argotest.App{Name: "nova", AsOf: start, Images: []string{host + "nova/auth:old", host + "nova/user:old"}})
-	w.run()
-	p := w.watch()
+	t.Parallel()
+	w := triggertest.New(t)
+	w.Queue.SetDuplicates(0.7, 3)
+	w.Queue.SetUnordered(true)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old", triggertest.Host + "nova/user:old"}})
+	w.Run()
+	p := w.Watch()
 	for i := range 20 {
-		w.push([]string{"nova/auth", "nova/user"}[i%2], fmt.Sprintf("good%d", i))
+		w.Push([]string{"nova/auth", "nova/user"}[i%2], fmt.Sprintf("good%d", i))
 	}
-	w.eventually("the newest are deployed", func() bool { return w.argo.Live("argocd", "nova") == "nova/auth:good18 nova/user:good19" }, p.log)
-	w.becomes("nova", application.Deploy, application.Verified, p.log)
-	w.queue.SetDuplicates(0, 1)
-	w.eventually("all messages are deleted", func() bool { return w.queue.Len() == 0 }, p.log)
-	if n := w.argo.Syncs("argocd", "nova"); n != 1 {
+	w.Eventually("the newest are deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good18 nova/user:good19" }, p.Log)
+	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	w.Queue.SetDuplicates(0, 1)
+	w.Eventually("all messages are deleted", func() bool { return w.Queue.Len() == 0 }, p.Log)
+	if n := w.Argo.Syncs("argocd", "nova"); n != 1 {
 		t.Errorf("%d syncs, want 1", n)
 	}
 }

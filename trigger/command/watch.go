@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -95,9 +96,9 @@ func (f *watchFlags) logger(p *program) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{Level: level}
 	switch f.logFormat {
 	case "json":
-		return slog.New(slog.NewJSONHandler(p.err, o)), nil
+		return slog.New(slog.NewJSONHandler(p.Stderr, o)), nil
 	case "text":
-		return slog.New(slog.NewTextHandler(p.err, o)), nil
+		return slog.New(slog.NewTextHandler(p.Stderr, o)), nil
 	}
 	return nil, usage("--log-format %q is unknown, valid choices are: json, text", f.logFormat)
 }
@@ -132,7 +133,7 @@ func (p *program) runWatch(ctx context.Context, f *watchFlags) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m := metrics.New(registry)
 	clock := &cluster.Clock{}
-	hostname := identityName(p.env)
+	hostname := identityName(p.Env)
 
 	w, err := watch.New(watch.Options{
 		Dynamic: conn.Dynamic, Client: conn, Namespaces: f.namespaces, Selector: f.selector,
@@ -143,7 +144,7 @@ func (p *program) runWatch(ctx context.Context, f *watchFlags) error {
 	if err != nil {
 		return err
 	}
-	sources, names, describer, err := f.sources(ctx, w, clock, m, log)
+	sources, names, describer, err := f.sources(ctx, p.AWS, w, clock, m, log)
 	if err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (p *program) runWatch(ctx context.Context, f *watchFlags) error {
 		return err
 	}
 	defer stop()
-	lease := f.lease.with(p.env, conn, address)
+	lease := f.lease.with(p.Env, conn, address)
 	server.leader = lease.leader
 	log.Info("started", "sources", strings.Join(names, ", "), "settle", f.settle.String(), "listen", address)
 
@@ -193,7 +194,7 @@ func (p *program) runWatch(ctx context.Context, f *watchFlags) error {
 }
 
 // sources makes what pushes are heard from.
-func (f *watchFlags) sources(ctx context.Context, w *watch.Watcher, clock *cluster.Clock, m *metrics.Metrics, log *slog.Logger) ([]push.Source, []string, board.Describer, error) {
+func (f *watchFlags) sources(ctx context.Context, aws []func(*config.LoadOptions) error, w *watch.Watcher, clock *cluster.Clock, m *metrics.Metrics, log *slog.Logger) ([]push.Source, []string, board.Describer, error) {
 	var roles []ecr.Role
 	for _, text := range f.roles {
 		r, err := ecr.ParseRole(text)
@@ -206,7 +207,7 @@ func (f *watchFlags) sources(ctx context.Context, w *watch.Watcher, clock *clust
 	var names []string
 	if f.queueURL != "" {
 		q, err := queue.New(ctx, queue.Options{
-			URL: f.queueURL, Region: f.queueRegion, Visibility: f.visibility, Clock: clock, Metrics: m, Log: log,
+			URL: f.queueURL, Region: f.queueRegion, Visibility: f.visibility, AWS: aws, Clock: clock, Metrics: m, Log: log,
 		})
 		if err != nil {
 			return nil, nil, nil, usage("%v", err)
@@ -216,7 +217,7 @@ func (f *watchFlags) sources(ctx context.Context, w *watch.Watcher, clock *clust
 	if !f.poll && !f.pushTimes {
 		return sources, names, nil, nil
 	}
-	client, err := ecr.New(ctx, ecr.Options{Concurrency: 4, Roles: roles, Attempts: 1, AppID: "nova-trigger"})
+	client, err := ecr.New(ctx, ecr.Options{Concurrency: 4, Roles: roles, Attempts: 1, AppID: "nova-trigger", AWS: aws})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -245,37 +246,4 @@ func identityName(env func(string) string) string {
 		return h
 	}
 	return "unknown"
-}
-
-// registerGauges shows what is known.
-func registerGauges(r prometheus.Registerer, w *watch.Watcher, conn *cluster.Connection) {
-	gauge := func(name, help string, f func() float64) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "nova", Subsystem: "trigger", Name: name, Help: help}, f))
-	}
-	gauge("applications", "Applications that are selected.", func() float64 { return float64(len(w.Applications())) })
-	gauge("applications_broken", "Selected Applications whose as-of can not be moved.", func() float64 {
-		n := 0
-		for _, a := range w.Applications() {
-			if a.Broken != nil {
-				n++
-			}
-		}
-		return float64(n)
-	})
-	gauge("applications_held", "Applications that are held by a person.", func() float64 {
-		n := 0
-		for _, a := range w.Applications() {
-			if a.Settings.Hold != "" {
-				n++
-			}
-		}
-		return float64(n)
-	})
-	gauge("waiting_pushes", "Pushes that are settling.", func() float64 { return float64(w.WaitingPushes()) })
-	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: "nova", Subsystem: "trigger", Name: "kubernetes_requests_total", Help: "Requests to the API server.",
-	}, func() float64 {
-		read, write := conn.Requests()
-		return float64(read + write)
-	}))
 }

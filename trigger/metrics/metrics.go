@@ -20,7 +20,7 @@ type Metrics struct {
 	Leader         prometheus.Gauge
 	ClockOffset    prometheus.Gauge
 	ECRCalls       *prometheus.CounterVec // result
-	SourceUp       prometheus.Gauge
+	SourceUp       *prometheus.GaugeVec   // source: queue or ecr, those in use
 }
 
 // New makes the metrics and registers them. Counters with a fixed set of labels
@@ -52,7 +52,9 @@ func New(r prometheus.Registerer) *Metrics {
 		Leader:         gauge("leader", "1 on the replica that acts."),
 		ClockOffset:    gauge("clock_offset_seconds", "How far AWS's clock is ahead of ours; 0 below two seconds."),
 		ECRCalls:       counter("ecr_calls_total", "DescribeImages calls of the poller.", "result"),
-		SourceUp:       gauge("source_up", "1 while pushes can be heard of."),
+		SourceUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "nova", Subsystem: "trigger", Name: "source_up", Help: "1 while pushes can be heard of from a source.",
+		}, []string{"source"}),
 	}
 	for _, v := range []string{"accepted", "duplicate", "covered", "irrelevant"} {
 		m.Pushes.WithLabelValues(v)
@@ -68,6 +70,9 @@ func New(r prometheus.Registerer) *Metrics {
 	}
 	for _, v := range []string{"started", "verified", "failed"} {
 		m.Rollbacks.WithLabelValues(v)
+	}
+	for _, v := range []string{"ok", "throttled", "error"} {
+		m.ECRCalls.WithLabelValues(v)
 	}
 	for _, v := range []string{"kubernetes", "queue", "ecr"} {
 		m.Errors.WithLabelValues(v)

@@ -4,7 +4,6 @@ package move
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/proerror77/nova-staging/trigger/application"
@@ -174,7 +173,7 @@ func Busy(app *application.Application) string {
 // such, or older than the instant in force, or than the one that failed.
 func split(app *application.Application, pushes []push.Push) (fresh, covered []push.Push) {
 	for _, p := range pushes {
-		if Covered(app, p.ID, p.Time) {
+		if Covered(app, p) {
 			covered = append(covered, p)
 		} else {
 			fresh = append(fresh, p)
@@ -184,12 +183,12 @@ func split(app *application.Application, pushes []push.Push) (fresh, covered []p
 }
 
 // Covered says whether a push needs no move any more.
-func Covered(app *application.Application, id string, at time.Time) bool {
+func Covered(app *application.Application, p push.Push) bool {
 	r := app.Record
-	if slices.Contains(r.Covered, id) || (r.Pending != nil && slices.Contains(r.Pending.IDs, id)) {
+	if p.Known(r.Covered) || (r.Pending != nil && p.Known(r.Pending.IDs)) {
 		return true
 	}
-	return at.Before(Reference(app).Add(-Margin))
+	return p.Time.Before(Reference(app).Add(-Margin))
 }
 
 // Reference is the instant up to which everything has been dealt with.
@@ -208,7 +207,7 @@ func waitingPending(app *application.Application) *application.Pending {
 		return nil
 	}
 	for _, id := range p.IDs {
-		if !slices.Contains(app.Record.Covered, id) {
+		if !(push.Push{ID: id}).Known(app.Record.Covered) {
 			return p
 		}
 	}

@@ -7,8 +7,6 @@ package poll
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,10 +70,12 @@ func New(o Options) (*Poller, error) {
 	case o.Budget < 1:
 		return nil, fmt.Errorf("poll budget is %d calls a minute, want at least 1", o.Budget)
 	}
-	return &Poller{
+	p := &Poller{
 		o: o, failing: map[string]bool{},
 		limiter: rate.NewLimiter(rate.Limit(float64(o.Budget)/60), max(1, o.Budget/6)),
-	}, nil
+	}
+	p.up(0) // until it was heard
+	return p, nil
 }
 
 // Run looks at all repositories in turn until ctx ends.
@@ -85,24 +85,35 @@ func (p *Poller) Run(ctx context.Context, deliver func(push.Delivery)) error {
 		repositories := p.o.Repositories()
 		// Another order each time: when the budget is too small, none starves.
 		rand.Shuffle(len(repositories), func(i, j int) { repositories[i], repositories[j] = repositories[j], repositories[i] })
-		throttled := false
+		throttled, heard := false, false
 		for _, r := range repositories {
 			if ctx.Err() != nil {
 				break
 			}
-			if p.look(ctx, r, deliver) {
+			ok, slower := p.look(ctx, r, deliver)
+			heard = heard || ok
+			if slower {
 				throttled = true
 				break // the next ones would only be throttled, too
 			}
+		}
+		switch {
+		case ctx.Err() != nil:
+		case len(repositories) == 0:
+			p.up(1) // there is nothing to hear
+		case !heard:
+			p.up(0) // each was refused, as without rights
 		}
 		p.adapt(throttled)
 		wait := p.o.Interval + p.slow - time.Since(began)
 		// A fifth more or less, so that replicas and clusters do not ask in step.
 		sleep(ctx, max(time.Second/2, wait-wait/5+rand.N(max(1, wait*2/5))))
 	}
-	p.o.Metrics.SourceUp.Set(0)
+	p.up(0)
 	return nil
 }
+
+func (p *Poller) up(v float64) { p.o.Metrics.SourceUp.WithLabelValues("ecr").Set(v) }
 
 func (p *Poller) adapt(throttled bool) {
 	switch {
@@ -118,18 +129,19 @@ func (p *Poller) adapt(throttled bool) {
 	}
 }
 
-// look asks about one repository; it says whether to ask less often.
-func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.Delivery)) (throttled bool) {
+// look asks about one repository; it says whether that went well, and whether to
+// ask less often.
+func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.Delivery)) (ok, throttled bool) {
 	hosts := ecr.Hosts(r.Account, r.Region)
 	if len(hosts) == 0 {
-		return false
+		return false, false
 	}
 	repo, err := ecr.ParseRepository(hosts[0] + "/" + r.Name)
 	if err != nil {
-		return false
+		return false, false
 	}
 	if p.limiter.Wait(ctx) != nil {
-		return false
+		return false, false
 	}
 	since := p.o.Since(r)
 	ctx, cancel := context.WithTimeout(ctx, call)
@@ -151,15 +163,15 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 	})
 	switch {
 	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return false
+		return false, false
 	case err != nil:
-		return p.failed(r, err)
+		return false, p.failed(r, err)
 	}
 	if p.failing[r.String()] {
 		delete(p.failing, r.String())
 		p.o.Log.Info("the repository can be listed again", "repository", r.String())
 	}
-	p.o.Metrics.SourceUp.Set(1)
+	p.up(1)
 	if at := clock.Min(); !at.IsZero() {
 		p.o.Clock.See(at, began, began)
 		p.o.Metrics.ClockOffset.Set(p.o.Clock.Offset().Seconds())
@@ -168,7 +180,7 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 	for _, x := range found {
 		deliver(push.Delivery{Push: x, Done: func() {}})
 	}
-	return false
+	return true, false
 }
 
 func pushesOf(r push.Repository, image ecr.Image) []push.Push {
@@ -177,11 +189,7 @@ func pushesOf(r push.Repository, image ecr.Image) []push.Push {
 		if ecr.NotImageTag(tag) != "" {
 			continue
 		}
-		sum := sha256.Sum256([]byte(r.String() + "@" + image.Digest + ":" + tag))
-		all = append(all, push.Push{
-			ID: base64.RawURLEncoding.EncodeToString(sum[:12]), Repository: r,
-			Tag: tag, Digest: image.Digest, Time: image.PushedAt,
-		})
+		all = append(all, push.Polled(r, image.Digest, tag, image.PushedAt))
 	}
 	return all
 }
@@ -190,12 +198,16 @@ func pushesOf(r push.Repository, image ecr.Image) []push.Push {
 // can not be reached.
 func (p *Poller) failed(r push.Repository, err error) bool {
 	p.o.Metrics.Errors.WithLabelValues("ecr").Inc()
-	p.o.Metrics.ECRCalls.WithLabelValues("error").Inc()
+	result := "error"
+	if ecr.IsThrottled(err) {
+		result = "throttled"
+	}
+	p.o.Metrics.ECRCalls.WithLabelValues(result).Inc()
 	if errors.Is(err, ecr.ErrUnavailable) {
 		if p.slow == 0 {
 			p.o.Log.Warn("ECR throttles or can not be reached: polling less often", "error", err)
 		}
-		p.o.Metrics.SourceUp.Set(0)
+		p.up(0)
 		return true
 	}
 	if !p.failing[r.String()] {

@@ -105,14 +105,15 @@ func ParseEvent(body []byte) (Push, error) {
 	case !digestRE.MatchString(d.Digest):
 		return Push{}, notPush(Malformed, "image-digest is %.80q", d.Digest)
 	}
-	id := e.ID
-	if id == "" || len(id) > 64 {
+	if e.ID == "" || len(e.ID) > 64 {
 		return Push{}, notPush(Malformed, "id is %.80q", e.ID)
 	}
-	return Push{
-		ID: id, Repository: Repository{e.Account, e.Region, d.Repository},
-		Tag: d.Tag, Digest: d.Digest, Time: at.UTC(),
-	}, nil
+	p := Push{
+		Repository: Repository{e.Account, e.Region, d.Repository},
+		Tag:        d.Tag, Digest: d.Digest, Time: at.UTC(),
+	}
+	p.ID = p.identify(e.ID)
+	return p, nil
 }
 
 // shortError leaves the input's text out of an error: a log is no place for it.

@@ -48,7 +48,8 @@ func nameOf(image string) string {
 
 // Push is one tag that was pushed.
 type Push struct {
-	// ID is the same whenever the same push is heard of again.
+	// ID is the same whenever the same push is heard of again in the same way;
+	// [Push.Known] knows it in either.
 	ID         string
 	Repository Repository
 	Tag        string

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,8 @@ type Options struct {
 	Wait time.Duration
 	// Receivers receive at the same time. Optional, default 2.
 	Receivers int
+	// AWS replaces parts of the SDK's default configuration. Optional.
+	AWS []func(*config.LoadOptions) error
 	// Clock follows AWS's clock. Required.
 	Clock   *cluster.Clock
 	Metrics *metrics.Metrics
@@ -100,7 +103,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 	if m := hostRE.FindStringSubmatch(u.Hostname()); o.Region == "" && m != nil {
 		o.Region = m[1]
 	}
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{}), config.WithAppID("nova-trigger")}
+	options := append(slices.Clone(o.AWS), config.WithLogger(logging.Nop{}), config.WithAppID("nova-trigger"))
 	if o.Region != "" {
 		options = append(options, config.WithRegion(o.Region))
 	}
@@ -116,6 +119,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 		// The loops below are the one retry layer.
 		so.RetryMaxAttempts = 1
 	})
+	q.up(0) // until it was read
 	return q, nil
 }
 
@@ -136,7 +140,7 @@ func (q *Queue) Run(ctx context.Context, deliver func(push.Delivery)) error {
 	defer cancel()
 	q.flush(last)
 	q.release(last)
-	q.o.Metrics.SourceUp.Set(0)
+	q.up(0)
 	return nil
 }
 
@@ -174,16 +178,25 @@ func (q *Queue) hasDeadLetters(ctx context.Context) bool {
 
 func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery)) {
 	failures := 0
+	// The first receive does not wait: it tells whether the queue can be read, and
+	// AWS's time. A long one that ends empty tells no time, so while clocks differ
+	// every second one is short: else a clock that was put right would seem wrong
+	// until the next push.
+	long := false
 	for ctx.Err() == nil {
 		if q.heldCount() >= maxHeld {
 			pause(ctx, time.Second)
 			continue
 		}
+		wait := q.o.Wait
+		if !long {
+			wait = 0
+		}
 		began := time.Now()
-		callCtx, cancel := context.WithTimeout(ctx, q.o.Wait+10*time.Second)
+		callCtx, cancel := context.WithTimeout(ctx, wait+10*time.Second)
 		out, err := q.api.ReceiveMessage(callCtx, &sqs.ReceiveMessageInput{
 			QueueUrl: &q.o.URL, MaxNumberOfMessages: 10,
-			WaitTimeSeconds: int32(q.o.Wait.Seconds()), VisibilityTimeout: int32(q.o.Visibility.Seconds()),
+			WaitTimeSeconds: int32(wait.Seconds()), VisibilityTimeout: int32(q.o.Visibility.Seconds()),
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 				types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp, types.MessageSystemAttributeNameSentTimestamp,
 			},
@@ -196,11 +209,13 @@ func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery)) {
 			failures++
 			q.failed(err)
 			pause(ctx, backoff(failures))
+			long = false
 			continue
 		}
 		failures = 0
 		q.works()
 		q.seeClock(began, out.ResultMetadata, len(out.Messages) > 0)
+		long = !long || q.o.Clock.Offset() == 0
 		for _, m := range out.Messages {
 			q.take(ctx, m, deliver)
 		}
@@ -305,7 +320,7 @@ func (q *Queue) done(id string) {
 
 func (q *Queue) failed(err error) {
 	q.o.Metrics.Errors.WithLabelValues("queue").Inc()
-	q.o.Metrics.SourceUp.Set(0)
+	q.up(0)
 	q.mu.Lock()
 	first := !q.down
 	q.down = true
@@ -315,8 +330,10 @@ func (q *Queue) failed(err error) {
 	}
 }
 
+func (q *Queue) up(v float64) { q.o.Metrics.SourceUp.WithLabelValues("queue").Set(v) }
+
 func (q *Queue) works() {
-	q.o.Metrics.SourceUp.Set(1)
+	q.up(1)
 	q.mu.Lock()
 	was := q.down
 	q.down = false

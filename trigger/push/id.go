@@ -1,0 +1,76 @@
+package push
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An ID is EVENT/CONTENT@SECONDS. EVENT is EventBridge's ID, empty for what was
+// polled: there is no event then. CONTENT stands for repository, digest and tag, and
+// SECONDS are the push's time. The second half lets one push be known again that is
+// heard of in both ways. IDs of earlier versions are one of the halves without more.
+
+// apart is how much an event's time and that of its image can differ: the one has
+// whole seconds, and is stamped when the push is done.
+const apart = 5 * time.Second
+
+// Polled is a tag of an image as a repository's listing has it. at is the image's push
+// time.
+func Polled(r Repository, digest, tag string, at time.Time) Push {
+	p := Push{Repository: r, Tag: tag, Digest: digest, Time: at}
+	p.ID = p.identify("")
+	return p
+}
+
+func (p Push) identify(event string) string {
+	sum := sha256.Sum256([]byte(p.Repository.String() + "@" + p.Digest + ":" + p.Tag))
+	return fmt.Sprintf("%s/%s@%d", event, base64.RawURLEncoding.EncodeToString(sum[:12]), p.Time.Unix())
+}
+
+// Known says whether a push is among those with these IDs, whichever way they were
+// heard of.
+//
+// Two events are two pushes, however alike: a tag may be put on an image again after
+// another had it. An event is a polled image's when it is hardly later than the image:
+// a later one puts the tag on an older image. A polled image is an event's when it is
+// not later than the event, by which its tag was put on.
+func (p Push) Known(ids []string) bool {
+	mine := parseID(p.ID)
+	return slices.ContainsFunc(ids, func(id string) bool {
+		if id == p.ID {
+			return true
+		}
+		other := parseID(id)
+		switch {
+		case other.bare != "":
+			return other.bare == mine.event || mine.event == "" && other.bare == mine.content
+		case mine.content != other.content:
+			return false
+		case (mine.event == "") == (other.event == ""):
+			return false
+		}
+		return !mine.at.After(other.at.Add(apart))
+	})
+}
+
+// parts of an ID; of an earlier version's bare is all there is.
+type parts struct {
+	event, content string
+	at             time.Time
+	bare           string
+}
+
+func parseID(id string) parts {
+	i := strings.LastIndexByte(id, '/')
+	content, seconds, ok := strings.Cut(id[i+1:], "@")
+	at, err := strconv.ParseInt(seconds, 10, 64)
+	if i < 0 || !ok || err != nil {
+		return parts{bare: id}
+	}
+	return parts{event: id[:i], content: content, at: time.Unix(at, 0)}
+}

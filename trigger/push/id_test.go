@@ -1,0 +1,79 @@
+package push_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proerror77/nova-staging/trigger/push"
+)
+
+var auth = push.Repository{Account: "025434362120", Region: "ap-northeast-1", Name: "nova/auth"}
+
+// digest of an image that a letter stands for.
+func digest(letter string) string { return "sha256:" + strings.Repeat(letter, 64) }
+
+// event is heard from the queue, some seconds after noon.
+func event(t *testing.T, id, repository, letter, tag string, seconds int) push.Push {
+	t.Helper()
+	at := noon.Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
+	p, err := push.ParseEvent(fmt.Appendf(nil, `{"id":%q,"source":"aws.ecr","detail-type":"ECR Image Action","account":"025434362120","region":"ap-northeast-1","time":%q,
+		"detail":{"result":"SUCCESS","action-type":"PUSH","repository-name":%q,"image-digest":%q,"image-tag":%q}}`, id, at, repository, digest(letter), tag))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// polled is heard of by polling; its image was pushed some seconds after noon.
+func polled(letter, tag string, seconds float64) push.Push {
+	return push.Polled(auth, digest(letter), tag, noon.Add(time.Duration(seconds*float64(time.Second))))
+}
+
+func TestOnePushIsKnownInEitherWay(t *testing.T) {
+	t.Parallel()
+	e := func(id, letter, tag string, seconds int) push.Push {
+		return event(t, id, "nova/auth", letter, tag, seconds)
+	}
+	first := e("1", "a", "x", 0)
+	for _, tt := range []struct {
+		name  string
+		known push.Push
+		heard push.Push
+		want  bool
+	}{
+		{"the same event again", first, e("1", "a", "x", 0), true},
+		{"another event, however alike: the tag may have been elsewhere meanwhile", first, e("2", "a", "x", 0), false},
+		{"the event's image, polled", first, polled("a", "x", 0.7), true},
+		{"the polled image's event", polled("a", "x", 0.7), first, true},
+		{"an event that is stamped a little after its image", polled("a", "x", 0.7), e("1", "a", "x", 5), true},
+		{"the same image, polled again", polled("a", "x", 0.7), polled("a", "x", 0.7), true},
+		{"an image that was deleted and pushed again", polled("a", "x", 0.7), polled("a", "x", 3.7), false},
+		{"an old image by an event that tagged it, polled", e("2", "a", "x", 3600), polled("a", "x", 0.7), true},
+		{"an event that tags an old image, which had that tag before", polled("a", "x", 0.7), e("2", "a", "x", 3600), false},
+		{"an image that was pushed again long after its event", first, polled("a", "x", 3600), false},
+		{"another tag of the image", first, polled("a", "y", 0.7), false},
+		{"another tag of the image, by an event", polled("a", "x", 0.7), e("2", "a", "y", 0), false},
+		{"another image under the tag", first, polled("b", "x", 0.7), false},
+		{"the tag in another repository", polled("a", "x", 0.7), event(t, "1", "nova/user", "a", "x", 0), false},
+		{"an event that an earlier version recorded", push.Push{ID: "1"}, first, true},
+		{"another one", push.Push{ID: "2"}, first, false},
+		{"an image that an earlier version polled", push.Push{ID: content(polled("a", "x", 0.7))}, polled("a", "x", 0.7), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := tt.heard.Known([]string{"somebody", tt.known.ID}); got != tt.want {
+				t.Errorf("%s is known by %s: %t, want %t", tt.heard.ID, tt.known.ID, got, tt.want)
+			}
+		})
+	}
+}
+
+// content is the part of a polled push's ID that was all of it once.
+func content(p push.Push) string {
+	text, _, _ := strings.Cut(strings.TrimPrefix(p.ID, "/"), "@")
+	return text
+}
