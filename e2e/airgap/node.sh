@@ -17,9 +17,10 @@ cluster_images=(
 	[kube-proxy]=registry.k8s.io/kube-proxy:$(pinned kubernetes)
 	[etcd]=registry.k8s.io/etcd:$etcd_tag
 	[coredns]=registry.k8s.io/coredns/coredns:$coredns_tag
+	[kube-router]=docker.io/nova-staging/kube-router:node
 	[local-path-provisioner]=docker.io/nova-staging/local-path-provisioner:node
 )
-node_programs=(kind containerd cni crictl kubernetes etcd coredns local-path)
+node_programs=(kind containerd cni crictl kubernetes etcd coredns kube-router local-path)
 
 # node_image prints the name of the node image.
 #   node_image DEBIAN WHAT_IS_BAKED

@@ -12,6 +12,7 @@ declare -A upstream=(
 	[crictl]=sigs.k8s.io/cri-tools
 	[etcd]=go.etcd.io/etcd/server/v3
 	[kind]=sigs.k8s.io/kind
+	[kube-router]=github.com/cloudnativelabs/kube-router/v2
 	[kubernetes]=k8s.io/kubernetes
 	[kustomize]=sigs.k8s.io/kustomize/kustomize/v5
 	[local-path]=github.com/rancher/local-path-provisioner
@@ -24,6 +25,7 @@ declare -A ldflags=(
 	[cni]='-X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=vVERSION'
 	[containerd]='-X github.com/containerd/containerd/v2/version.Version=vVERSION'
 	[crictl]='-X sigs.k8s.io/cri-tools/pkg/version.Version=vVERSION'
+	[kube-router]='-X github.com/cloudnativelabs/kube-router/v2/pkg/version.Version=vVERSION'
 	# kubeadm refuses to work without.
 	[kubernetes]=$(printf -- ' -X k8s.io/component-base/version.%s' gitMajor=MAJOR gitMinor=MINOR gitVersion=vVERSION gitTreeState=archive)
 )
