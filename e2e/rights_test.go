@@ -8,26 +8,29 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
 	"github.com/proerror77/nova-staging/e2e/world"
 )
 
-func TestTriggerMayChangeNothingButAsOf(t *testing.T) {
+func TestTriggerAndCIMayChangeNothingButAsOf(t *testing.T) {
 	const parameter = "/spec/source/plugin/parameters/0/string"
-	testenv.Test(t, features.New("trigger's ServiceAccount").
+	identities := map[string]world.Identity{"trigger": world.AsTrigger, "CI": world.AsCI}
+	testenv.Test(t, features.New("trigger's ServiceAccount and CI's group").
 		Setup(step(func(ctx context.Context, t *testing.T) {
 			withTrigger(ctx, t)
 			need(t, w.StopTrigger(ctx))
+			need(t, w.GrantCI(ctx))
 		})).
 		Assess("may move as-of and write its annotations", step(func(ctx context.Context, t *testing.T) {
 			for _, patch := range []string{
 				`[{"op":"replace","path":"` + parameter + `","value":"2026-11-20T12:00:00Z"}]`,
 				`[{"op":"add","path":"/metadata/annotations/trigger.staging.nova~1verdict","value":"Verified"}]`,
 			} {
-				if err := w.TryAsTrigger(ctx, types.JSONPatchType, patch); err != nil {
-					t.Errorf("%s is refused: %v", patch, err)
+				for who, as := range identities {
+					if err := w.TryPatch(ctx, as, patch); err != nil {
+						t.Errorf("%s: %s is refused: %v", who, patch, err)
+					}
 				}
 			}
 		})).
@@ -49,11 +52,32 @@ func TestTriggerMayChangeNothingButAsOf(t *testing.T) {
 				"a finalizer":              `[{"op":"add","path":"/metadata/finalizers","value":["resources-finalizer.argocd.argoproj.io"]}]`,
 				"another's annotation":     `[{"op":"add","path":"/metadata/annotations/argocd.argoproj.io~1refresh","value":"hard"}]`,
 			} {
-				err := w.TryAsTrigger(ctx, types.JSONPatchType, patch)
-				if err == nil {
-					t.Errorf("%s is allowed", name)
-				} else if !strings.Contains(err.Error(), "trigger may") {
-					t.Errorf("%s is refused, but not by the admission policy: %v", name, err)
+				for who, as := range identities {
+					err := w.TryPatch(ctx, as, patch)
+					if err == nil {
+						t.Errorf("%s: %s is allowed", who, name)
+					} else if !strings.Contains(err.Error(), "trigger may") {
+						t.Errorf("%s: %s is refused, but not by the admission policy: %v", who, name, err)
+					}
+				}
+			}
+		})).
+		Assess("CI may read what smoke said, and nothing else", step(func(ctx context.Context, t *testing.T) {
+			for _, c := range []struct {
+				what []string
+				may  bool
+			}{
+				{[]string{"list", "pods"}, true},
+				{[]string{"get", "pods/log"}, true},
+				{[]string{"get", "configmaps/nova-release"}, true},
+				{[]string{"get", "configmaps/other"}, false},
+				{[]string{"get", "secrets"}, false},
+				{[]string{"create", "pods"}, false},
+				{[]string{"create", "pods/exec"}, false},
+				{[]string{"delete", "pods"}, false},
+			} {
+				if may := w.May(ctx, world.AsCI, c.what...); may != c.may {
+					t.Errorf("CI may %s: %t, want %t", strings.Join(c.what, " "), may, c.may)
 				}
 			}
 		})).

@@ -31,12 +31,9 @@ func (w *World) connectServer(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	var session struct{ Token string }
-	status, body, err := s.Do(ctx, "", http.MethodPost, "/api/v1/session", map[string]string{
+	body, err := s.ask(ctx, http.MethodPost, "/api/v1/session", map[string]string{
 		"username": "admin", "password": string(initial.Data["password"]),
 	})
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("%d: %s", status, body)
-	}
 	if err == nil {
 		err = json.Unmarshal(body, &session)
 	}
@@ -50,10 +47,7 @@ func (w *World) connectServer(ctx context.Context) (*Server, error) {
 // Token makes a token of an account in e2e/manifests/argocd/settings.yaml.
 func (s *Server) Token(ctx context.Context, account string) (string, error) {
 	var token struct{ Token string }
-	status, body, err := s.Do(ctx, s.admin, http.MethodPost, "/api/v1/account/"+account+"/token", map[string]any{"expiresIn": 3600})
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("%d: %s", status, body)
-	}
+	body, err := s.ask(ctx, http.MethodPost, "/api/v1/account/"+account+"/token", map[string]any{"expiresIn": 3600})
 	if err == nil {
 		err = json.Unmarshal(body, &token)
 	}
@@ -61,6 +55,16 @@ func (s *Server) Token(ctx context.Context, account string) (string, error) {
 		return "", fmt.Errorf("make a token for %s: %w", account, err)
 	}
 	return token.Token, nil
+}
+
+// ask makes a request as the administrator, once signed in; an answer other than 200
+// is an error.
+func (s *Server) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
+	status, answer, err := s.Do(ctx, s.admin, method, path, body)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s %s: %d: %s", method, path, status, answer)
+	}
+	return answer, err
 }
 
 // Do makes a request with a token, or none, and gives status and body of the

@@ -95,7 +95,7 @@ func (w *World) CheckRuns(ctx context.Context, sha string) error {
 		return err
 	}
 	for _, s := range novaworld.Services {
-		digest, err := w.digest(s, sha)
+		digest, err := w.Digest(s, sha)
 		if err != nil {
 			return err
 		}
@@ -119,8 +119,8 @@ func (w *World) CheckRuns(ctx context.Context, sha string) error {
 	return nil
 }
 
-// digest is the digest of a service's image that is well.
-func (w *World) digest(service, sha string) (string, error) {
+// Digest is the digest of a service's image that is well.
+func (w *World) Digest(service, sha string) (string, error) {
 	image, err := serviceImage(w.layer, service, sha, Well)
 	if err != nil {
 		return "", err
@@ -141,7 +141,7 @@ func (w *World) CheckRecord(record, sha string) error {
 		found[filepath.Base(i.Name)] = i
 	}
 	for _, s := range novaworld.Services {
-		digest, err := w.digest(s, sha)
+		digest, err := w.Digest(s, sha)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,15 +113,33 @@ func (w *World) Events(ctx context.Context) ([]corev1.Event, error) {
 	return list.Items, nil
 }
 
-// TryAsTrigger tries a patch of the Application as trigger's ServiceAccount, dry.
-func (w *World) TryAsTrigger(ctx context.Context, kind types.PatchType, patch string) error {
-	as := "system:serviceaccount:argocd:" + triggerName
-	flag := "merge"
-	if kind == types.JSONPatchType {
-		flag = "json"
-	}
-	_, err := w.cluster.kube(ctx, "-n", "argocd", "patch", "application", "nova-staging", "--as="+as, "--type="+flag, "--dry-run=server", "-p", patch)
+// Identity is somebody who may move as-of: flags of kubectl that act as him.
+type Identity []string
+
+// Who may move as-of, and nothing else.
+var (
+	AsTrigger = Identity{"--as=system:serviceaccount:argocd:" + triggerName}
+	AsCI      = Identity{"--as=ci", "--as-group=nova-staging-ci"}
+)
+
+// GrantCI applies manifests/argocd/settings/ci.
+func (w *World) GrantCI(ctx context.Context) error {
+	_, err := w.apply(ctx, filepath.Join("component", "settings", "ci"))
 	return err
+}
+
+// TryPatch tries a JSON patch of the Application as somebody, dry.
+func (w *World) TryPatch(ctx context.Context, as Identity, patch string) error {
+	args := append([]string{"-n", "argocd", "patch", "application", "nova-staging", "--type=json", "--dry-run=server", "-p", patch}, as...)
+	_, err := w.cluster.kube(ctx, args...)
+	return err
+}
+
+// May tells whether somebody may do something in Nova's namespace, in the words of
+// kubectl auth can-i.
+func (w *World) May(ctx context.Context, as Identity, what ...string) bool {
+	_, err := w.cluster.kube(ctx, slices.Concat([]string{"-n", Namespace, "auth", "can-i", "--quiet"}, what, as)...)
+	return err == nil
 }
 
 // Annotate sets annotations of the Application; nil removes one.

@@ -217,6 +217,22 @@ func (w *World) Build(ctx context.Context, sha string, misbehave map[string]stri
 	return nil
 }
 
+// Tag gives more tags to the images of a commit, as a release does.
+func (w *World) Tag(ctx context.Context, sha string, tags ...string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for _, s := range novaworld.Services {
+		g.Go(func() error {
+			image, err := serviceImage(w.layer, s, sha, Well)
+			if err != nil {
+				return err
+			}
+			return w.Registry.Push(ctx, "nova/"+s, image, tags...)
+		})
+	}
+	return g.Wait()
+}
+
 // Now is an instant for as-of that is not before anything that has happened. It
 // returns when that instant has come.
 func Now() string {

@@ -64,6 +64,30 @@ func evaluate(t *testing.T, expression string, in map[string]any) any {
 	return out
 }
 
+func TestThePolicyIsAboutTriggerAndCIAndNobodyElse(t *testing.T) {
+	p := load(t)
+	if len(p.Spec.MatchConditions) != 1 {
+		t.Fatalf("%d match conditions, want 1", len(p.Spec.MatchConditions))
+	}
+	for name, c := range map[string]struct {
+		user map[string]any
+		want bool
+	}{
+		"trigger":                        {map[string]any{"username": "system:serviceaccount:argocd:nova-trigger", "groups": []any{"system:authenticated"}}, true},
+		"trigger in another namespace":   {map[string]any{"username": "system:serviceaccount:cd:nova-trigger"}, true},
+		"CI":                             {map[string]any{"username": "arn:aws:sts::1:assumed-role/ci/x", "groups": []any{"nova-staging-ci", "system:authenticated"}}, true},
+		"Argo CD's controller":           {map[string]any{"username": "system:serviceaccount:argocd:argocd-application-controller", "groups": []any{"system:serviceaccounts"}}, false},
+		"a person":                       {map[string]any{"username": "ann", "groups": []any{"nova-staging-ci-admins"}}, false},
+		"a person who is called like it": {map[string]any{"username": "nova-trigger"}, false},
+		"somebody in no group":           {map[string]any{"username": "ann"}, false},
+	} {
+		got := evaluate(t, p.Spec.MatchConditions[0].Expression, map[string]any{"request": map[string]any{"userInfo": c.user}})
+		if v, ok := got.(interface{ Value() any }); !ok || v.Value() != c.want {
+			t.Errorf("%s: %v, want %t", name, got, c.want)
+		}
+	}
+}
+
 // refusals are the messages of the validations that refuse a change.
 func refusals(t *testing.T, p policy, operation string, before, after map[string]any) []string {
 	t.Helper()
