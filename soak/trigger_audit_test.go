@@ -27,7 +27,7 @@ type edition struct {
 	asOf   time.Time
 	hold   string
 	edit   string
-	// record as trigger wrote it, raw and read.
+	// record as trigger wrote it last, raw and read.
 	raw    string
 	record record
 	// rest is all that trigger must not change, as JSON.
@@ -41,6 +41,7 @@ type edition struct {
 }
 
 type record struct {
+	Number           int64
 	Instant, Bad     time.Time
 	Kind, Verdict    string
 	Message          string
@@ -88,10 +89,21 @@ func readEdition(data []byte) (*edition, error) {
 	annotations, _ := at(o, "metadata", "annotations").(tree)
 	v.hold, _ = annotations[keyHold].(string)
 	v.edit, _ = annotations[keyEdit].(string)
-	v.raw, _ = annotations[keyRecord].(string)
-	if v.raw != "" {
-		if err := json.Unmarshal([]byte(v.raw), &v.record); err != nil {
-			return nil, fmt.Errorf("record %s: %w", v.raw, err)
+	// Of the record and its copies the highest number counts.
+	for key, text := range annotations {
+		if key != keyRecord && !strings.HasPrefix(key, keyRecord+".") {
+			continue
+		}
+		var r record
+		raw, _ := text.(string)
+		if err := json.Unmarshal([]byte(raw), &r); err != nil {
+			return nil, fmt.Errorf("record %s: %w", raw, err)
+		}
+		if v.raw == "" || r.Number > v.record.Number {
+			v.raw, v.record = raw, r
+		}
+		if key != keyRecord {
+			delete(annotations, key)
 		}
 	}
 	state := at(o, "status", "operationState")

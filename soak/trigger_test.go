@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -184,7 +185,7 @@ func (w *staging) inject() (all []*ecremulator.Injection) {
 func (w *staging) disturb(s *score) {
 	a := w.apps[w.rng.IntN(len(w.apps))]
 	r := w.replicas[w.rng.IntN(len(w.replicas))]
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(14) {
 	case 0, 1:
 		w.note("%s is killed", r.name)
 		r.kill()
@@ -218,7 +219,38 @@ func (w *staging) disturb(s *score) {
 		w.note("once on %s", a.name)
 		a.once = true
 		w.cli("once", "-a", "argocd/"+a.name, "--timeout", "2s", "--poll-interval", "100ms")
+	case 12, 13:
+		w.notifyLate(a)
 	}
+}
+
+// notifyLate puts back trigger's records as they were a while ago, as Argo CD's
+// notifications controller does with all annotations once it has sent a message.
+func (w *staging) notifyLate(a *deployed) {
+	w.edits++
+	label := fmt.Sprintf("edit-%d", w.edits)
+	read := map[string]any{}
+	annotations, _ := at(w.api.Get("argocd", a.name), "metadata", "annotations").(map[string]any)
+	for key, text := range annotations {
+		if strings.HasPrefix(key, keyRecord) || key == keyVerdict {
+			read[key] = text
+		}
+	}
+	delay := time.Duration(w.rng.IntN(1500)) * time.Millisecond
+	w.note("%s: %s, records of now put back after %s", a.name, label, delay)
+	w.late.Go(func() {
+		time.Sleep(delay)
+		w.api.Update("argocd", a.name, func(o map[string]any) {
+			meta, _ := o["metadata"].(map[string]any)
+			annotations, _ := meta["annotations"].(map[string]any)
+			if annotations == nil {
+				annotations = map[string]any{}
+				meta["annotations"] = annotations
+			}
+			maps.Copy(annotations, read)
+			annotations[keyEdit] = label
+		})
+	})
 }
 
 // edit changes an Application as another controller or a person does. Some edits

@@ -44,6 +44,9 @@ type Application struct {
 
 	Settings Settings
 	Record   Record
+	// Stale says that somebody has put an older record back over Record.
+	Stale    bool
+	recorded recorded
 	// HasAnnotations says whether there are any: a JSON patch must know.
 	HasAnnotations bool
 }
@@ -82,11 +85,8 @@ func Parse(u *unstructured.Unstructured) *Application {
 	a.parseSource(&r)
 	a.parseStatus(&r)
 	a.Settings = parseSettings(annotations, &r)
-	record, err := ParseRecord(annotations[RecordKey])
-	if err != nil {
-		r.warn("annotation %s: %v; it is taken for empty", RecordKey, err)
-	}
-	a.Record = record
+	a.recorded = parseRecorded(annotations, &r)
+	a.Record, a.Stale = a.recorded.record, a.recorded.stale
 	a.Warnings = r.warnings
 	return a
 }

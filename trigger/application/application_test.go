@@ -78,6 +78,71 @@ func TestAPatchFitsOnlyWhatItWasMadeFor(t *testing.T) {
 	}
 }
 
+func TestTheNewestRecordCountsWhateverIsPutBack(t *testing.T) {
+	t.Parallel()
+	record := func(number, reason string) string {
+		return `{"number":` + number + `,"reason":"` + reason + `"}`
+	}
+	for _, tt := range []struct {
+		name        string
+		annotations map[string]string
+		want        string // reason
+		stale       bool
+		warns       bool
+	}{
+		{"none", nil, "", false, false},
+		{"of a version without numbers", map[string]string{"record": `{"reason":"old"}`}, "old", false, false},
+		{"with its copy", map[string]string{"record": record("4", "new"), "record.4": record("4", "new")}, "new", false, false},
+		{"an older one over it", map[string]string{"record": record("3", "old"), "record.4": record("4", "new")}, "new", true, false},
+		{"an older one over it, with its own copy", map[string]string{"record": record("3", "old"), "record.3": record("3", "old"), "record.4": record("4", "new")}, "new", true, false},
+		{"numbers are no text", map[string]string{"record": record("9", "old"), "record.10": record("10", "new"), "record.9": record("9", "old")}, "new", true, false},
+		{"taken away by a person", map[string]string{"record.4": record("4", "new")}, "", false, false},
+		{"a copy that can not be read", map[string]string{"record": record("3", "old"), "record.4": "{"}, "old", false, true},
+		{"another's key", map[string]string{"record": record("3", "old"), "record.next": record("4", "new")}, "old", false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := object(t, spec(`{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}`))
+			annotations := map[string]string{}
+			for k, v := range tt.annotations {
+				annotations[application.Prefix+k] = v
+			}
+			o.SetAnnotations(annotations)
+			a := application.Parse(o)
+			if a.Record.Reason != tt.want || a.Stale != tt.stale || len(a.Warnings) > 0 != tt.warns {
+				t.Fatalf("record %+v, stale %t, warnings %q", a.Record, a.Stale, a.Warnings)
+			}
+			// Whatever there was, the next one is the newest, and alone.
+			data, err := a.Patch(application.Change{Record: application.Record{Reason: "next"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			patch, err := jsonpatch.DecodePatch(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := o.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := patch.Apply(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := object(t, string(out))
+			copies := 0
+			for k := range next.GetAnnotations() {
+				if strings.HasPrefix(k, application.CopyPrefix) && k != application.CopyPrefix+"next" {
+					copies++
+				}
+			}
+			if a := application.Parse(next); a.Record.Reason != "next" || a.Stale || copies != 1 {
+				t.Errorf("after a write: %+v, stale %t, %d copies", a.Record, a.Stale, copies)
+			}
+		})
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(spec(`{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}`))
 	f.Add(`{` + meta + `,"status":{"history":[1],"operationState":{"syncResult":{"resources":[3],"sources":[null]}},"conditions":{}},"operation":1}`)

@@ -33,7 +33,8 @@ const (
 	SettleKey  = Prefix + "settle"
 	MaxWaitKey = Prefix + "max-wait"
 
-	// RecordKey holds trigger's own state, a [Record] as JSON.
+	// RecordKey holds trigger's own state, a [Record] as JSON; [CopyPrefix] begins
+	// the key of its copy.
 	RecordKey = Prefix + "record"
 	// VerdictKey says the last verdict in one line for people, as a condition
 	// would.

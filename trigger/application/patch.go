@@ -3,6 +3,7 @@ package application
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -11,7 +12,7 @@ import (
 type Change struct {
 	// To is the instant to set; zero leaves as-of alone.
 	To time.Time
-	// Record to write.
+	// Record to write; its number is set when it is.
 	Record Record
 	// Hold to set, or to remove when it points at an empty text. Optional.
 	Hold *string
@@ -46,7 +47,12 @@ func (a *Application) Patch(c Change) ([]byte, error) {
 	if !a.HasAnnotations {
 		ops = append(ops, operation{"add", "/metadata/annotations", map[string]string{}})
 	}
-	ops = append(ops, operation{"add", annotation(RecordKey), c.Record.Encode()})
+	c.Record.Number = a.recorded.number + 1
+	record, last := c.Record.Encode(), CopyPrefix+strconv.FormatInt(c.Record.Number, 10)
+	ops = append(ops, operation{"add", annotation(RecordKey), record}, operation{"add", annotation(last), record})
+	for _, key := range a.recorded.copies {
+		ops = append(ops, operation{Op: "remove", Path: annotation(key)})
+	}
 	if s := c.Record.Summary(); s != "" {
 		ops = append(ops, operation{"add", annotation(VerdictKey), s})
 	}

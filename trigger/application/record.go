@@ -36,6 +36,8 @@ const (
 // Record is trigger's memory of an Application. It lives in an annotation, so
 // that any replica can go on where another was killed.
 type Record struct {
+	// Number goes up by one with each write.
+	Number int64 `json:"number,omitempty"`
 	// Instant that was set, and what stood there before. Zero when trigger never
 	// moved as-of.
 	Instant time.Time `json:"instant,omitzero"`

@@ -103,6 +103,8 @@ func (w *Writer) tell(ctx context.Context, before *application.Application, a mo
 		log.Warn("rolled back", "from", r.From, "failed", r.BadMessage, "by", r.By)
 		w.event(ctx, before, true, "RolledBack", fmt.Sprintf("the sync at %s failed: %s; as-of moved back to %s, and holds until a newer push",
 			r.From, r.BadMessage, application.FormatInstant(r.Instant)))
+	case move.Mended:
+		log.Info("the record was overwritten with an older one, and is restored")
 	case move.Judged:
 		w.judged(ctx, log, before, r)
 	}

@@ -45,6 +45,8 @@ const (
 	Judged     Outcome = "judged"
 	RolledBack Outcome = "rolled-back"
 	Held       Outcome = "held"
+	// Mended: the record that somebody had put an older one over is written again.
+	Mended Outcome = "mended"
 )
 
 // Action is what to do now.
@@ -85,6 +87,9 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	}
 	if a, ok := Judge(now, app, o); ok {
 		return a
+	}
+	if app.Stale {
+		return Action{Outcome: Mended, Change: application.Change{Record: app.Record}}
 	}
 	fresh, dropped := split(app, batch.Pushes)
 	a := Action{Dropped: dropped}

@@ -75,6 +75,15 @@ func deployed(seconds float64) func(*application.Application) {
 	}
 }
 
+func TestAnOlderRecordThatWasPutBackIsWrittenOverFirst(t *testing.T) {
+	t.Parallel()
+	a := app(moved(40, application.Verified), func(a *application.Application) { a.Stale = true })
+	got := move.Decide(move.Now{Wall: at(60), Registry: at(60)}, a, batch(55, 50), move.Options{By: "test"})
+	if got.Outcome != move.Mended || !got.Change.To.IsZero() || !got.Change.Record.Instant.Equal(at(40)) || len(got.Settled) > 0 {
+		t.Errorf("%+v, want the record written again, and the push still waiting", got)
+	}
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

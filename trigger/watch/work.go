@@ -76,7 +76,7 @@ func (w *Watcher) decide(ctx context.Context, key string) {
 	if !again.IsZero() {
 		w.queue.AddAfter(key, time.Until(again))
 	}
-	if action.Outcome == move.Judged || action.Outcome == move.RolledBack {
+	if action.Outcome == move.Judged || action.Outcome == move.RolledBack || action.Outcome == move.Mended {
 		w.queue.Add(key) // there may be pushes that waited for the verdict
 	}
 }
