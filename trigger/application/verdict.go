@@ -89,6 +89,21 @@ func (a *Application) LastGood(bad time.Time) (Deployment, bool) {
 	return Deployment{}, false
 }
 
+// Since is the instant at which what runs was deployed: an earlier one than as-of
+// when as-of was moved since and changed nothing. After a sync that failed, or
+// where Argo CD has not compared yet, it is as-of.
+func (a *Application) Since() time.Time {
+	n := len(a.History)
+	if n == 0 || a.Operation.Phase != Succeeded || a.Operation.Requested || a.Conditions["ComparisonError"] != "" ||
+		a.Sync.Status != "Synced" || !a.Sync.AsOf.Equal(a.AsOf) {
+		return a.AsOf
+	}
+	if last := a.History[n-1].AsOf; !last.IsZero() && last.Before(a.AsOf) {
+		return last
+	}
+	return a.AsOf
+}
+
 // WasGood says whether a full sync at an instant ever succeeded.
 func (a *Application) WasGood(at time.Time) bool {
 	for _, d := range a.History {

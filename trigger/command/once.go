@@ -107,7 +107,7 @@ func (p *program) rollback() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rollback", Short: "Move as-of back to the last instant that passed",
 		Long: `Move an Application's as-of back, by default to the last deployment in its history
-that was made at an earlier instant. Only pushes that are newer than the instant
+that was made at an earlier instant than what runs. Only pushes that are newer than the instant
 it comes from are deployed after that; with --hold, none until release.`,
 		Example: "  trigger rollback --application argocd/nova-staging --wait\n  trigger rollback --application argocd/nova-staging --to 2026-11-20T12:00:00Z --hold",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -121,9 +121,10 @@ it comes from are deployed after that; with --hold, none until release.`,
 			return m.run(c.Context(), func(app *application.Application, now move.Now) (application.Change, error) {
 				at := target
 				if at.IsZero() {
-					last, ok := app.LastGood(app.AsOf)
+					present := app.Since()
+					last, ok := app.LastGood(present)
 					if !ok {
-						return application.Change{}, fmt.Errorf("%w: the history of %s has no deployment before %s; give --to", errNothingToDo, app.Key(), application.FormatInstant(app.AsOf))
+						return application.Change{}, fmt.Errorf("%w: the history of %s has no deployment before %s; give --to", errNothingToDo, app.Key(), application.FormatInstant(present))
 					}
 					at = last.AsOf
 				}

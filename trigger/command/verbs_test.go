@@ -140,7 +140,12 @@ func TestRollbackByHandHoldsUntilANewerPush(t *testing.T) {
 		r := w.Record("nova")
 		return r.Instant.After(first.Instant) && r.Verdict == application.Verified
 	}, p.Log)
-	code, out, stderr := w.CLI("rollback", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--reason", "customers complain")
+	// As after a change of roles. What runs is the same, and not to be rolled back to.
+	code, out, stderr := w.CLI("once", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+	if code != 0 || !strings.Contains(out, "Unchanged at ") {
+		t.Fatalf("nothing was pushed: %d\n%s\n%s", code, out, stderr)
+	}
+	code, out, stderr = w.CLI("rollback", "-a", "nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "--reason", "customers complain")
 	if code != 0 || w.Argo.Live("argocd", "nova") != "nova/auth:good1" || !strings.Contains(out, "customers complain") {
 		t.Fatalf("rollback: %d\n%s\n%s; runs %q", code, out, stderr, w.Argo.Live("argocd", "nova"))
 	}
