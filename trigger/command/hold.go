@@ -75,8 +75,11 @@ func (m *manual) setHold(ctx context.Context, text string) error {
 		if was = app.Settings.Hold; was == text {
 			return move.Action{}, nil
 		}
-		return move.Action{Outcome: move.Held, Change: application.Change{Record: app.Record, Hold: &text}}, nil
+		return holding(app, text), nil
 	})
+	if err == nil && text == "" && was != "" {
+		app, err = m.staysReleased(ctx, app, was)
+	}
 	if err != nil {
 		return m.unreachable(err)
 	}
@@ -92,6 +95,38 @@ func (m *manual) setHold(ctx context.Context, text string) error {
 		}
 		return err
 	})
+}
+
+func holding(app *application.Application, text string) move.Action {
+	return move.Action{Outcome: move.Held, Change: application.Change{Record: app.Record, Hold: &text}}
+}
+
+// lookAgain is how long a release is looked after.
+const lookAgain = 3 * time.Second
+
+// staysReleased releases once more when the same hold is put back. Argo CD's
+// notifications controller does so when it was sending a message meanwhile: see
+// [application.CopyPrefix].
+func (m *manual) staysReleased(ctx context.Context, app *application.Application, was string) (*application.Application, error) {
+	for end := time.Now().Add(lookAgain); time.Now().Before(end) && pause(ctx, lookAgain/6); {
+		fresh, err := m.conn.Get(ctx, app.Namespace, app.Name)
+		if err != nil {
+			return app, fmt.Errorf("see whether the hold stays away: %w", err)
+		}
+		if fresh.Settings.Hold == "" {
+			continue
+		}
+		_, app, err = m.writer.Apply(ctx, fresh, func(app *application.Application) (move.Action, error) {
+			if app.Settings.Hold != was {
+				return move.Action{}, nil // another one
+			}
+			return holding(app, ""), nil
+		})
+		if err != nil {
+			return app, err
+		}
+	}
+	return app, nil
 }
 
 func (p *program) status() *cobra.Command {
