@@ -30,6 +30,9 @@ var (
 func baseline(ctx context.Context, t *testing.T) verified {
 	t.Helper()
 	var err error
+	if !w.HasSidecar(ctx) {
+		need(t, w.InstallSidecar(ctx))
+	}
 	switch {
 	case !created:
 		clean, err = w.Repository.Push("feat: the first version")
@@ -56,6 +59,9 @@ func baseline(ctx context.Context, t *testing.T) verified {
 
 // dirty is called by scenarios that leave another state than they found.
 func dirty() { clean = "" }
+
+// gone is called by scenarios that leave no Application, or not the suite's.
+func gone() { created, clean = false, "" }
 
 // untouched fails the test unless nothing was synced since, and the very same
 // Pods run.

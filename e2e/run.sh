@@ -27,7 +27,8 @@ export E2E_ARTIFACTS="${E2E_ARTIFACTS:-$PWD/$artifacts/e2e}"
 
 echo "== tools"
 GOBIN="$PWD/bin" go install -modfile=tools/e2e/go.mod sigs.k8s.io/kind github.com/google/ko
-export E2E_KIND="${E2E_KIND:-$PWD/bin/kind}" E2E_KO="${E2E_KO:-$PWD/bin/ko}"
+(cd bench/peers && go build -o ../../bin/kustomize sigs.k8s.io/kustomize/kustomize/v5)
+export E2E_KIND="${E2E_KIND:-$PWD/bin/kind}" E2E_KO="${E2E_KO:-$PWD/bin/ko}" E2E_KUSTOMIZE="${E2E_KUSTOMIZE:-$PWD/bin/kustomize}"
 
 reachable() { # reachable HOST: whether an image registry answers
   curl -sS --max-time 10 -o /dev/null "https://$1/v2/" 2>/dev/null

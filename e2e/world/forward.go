@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -24,14 +26,16 @@ func forward(ctx context.Context, config *rest.Config, namespace, selector strin
 	if err != nil {
 		return nil, err
 	}
-	if len(pods.Items) != 1 {
-		return nil, fmt.Errorf("forward to %s in %s: want one Pod, found %d", selector, namespace, len(pods.Items))
+	// One that a kept cluster's last image has left may be ending still.
+	running := slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+	if len(running) != 1 {
+		return nil, fmt.Errorf("forward to %s in %s: want one Pod, found %d", selector, namespace, len(running))
 	}
 	transport, upgrader, err := spdy.RoundTripperFor(config)
 	if err != nil {
 		return nil, err
 	}
-	url := kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pods.Items[0].Name).SubResource("portforward").URL()
+	url := kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(running[0].Name).SubResource("portforward").URL()
 	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
 	specs := make([]string, len(ports))
 	for i, p := range ports {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha1"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/proerror77/nova-staging/internal/novaworld"
 )
 
 // Ways in which a version of a service misbehaves; see e2e/service.
@@ -180,4 +183,22 @@ func serviceImage(layer v1.Layer, service, version, misbehave string) (v1.Image,
 		fmt.Sprintf("PORT=%d", of.port), "HEALTH_PATH=" + of.health,
 	}
 	return mutate.ConfigFile(image, file)
+}
+
+// PushSmoke pushes another build of smoke and gives the commit that it is tagged
+// with.
+func (w *World) PushSmoke(ctx context.Context) (string, error) {
+	file, err := w.smoke.ConfigFile()
+	if err != nil {
+		return "", err
+	}
+	file = file.DeepCopy()
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	file.Config.Labels = map[string]string{"built": now}
+	image, err := mutate.ConfigFile(w.smoke, file)
+	if err != nil {
+		return "", err
+	}
+	sha := fmt.Sprintf("%x", sha1.Sum([]byte(now)))
+	return sha, w.Registry.Push(ctx, novaworld.Smoke, image, sha)
 }

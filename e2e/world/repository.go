@@ -14,8 +14,9 @@ import (
 
 // Repository is a developer's clone of the repository that Argo CD reads.
 type Repository struct {
-	// Dir is its work tree.
-	Dir  string
+	// Dir is its work tree, URL where it pushes to.
+	Dir, URL string
+
 	git  *git.Repository
 	tree *git.Worktree
 }
@@ -33,7 +34,7 @@ func newRepository(dir, url string) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Repository{Dir: dir, git: r, tree: tree}, nil
+	return &Repository{Dir: dir, URL: url, git: r, tree: tree}, nil
 }
 
 // Write writes a file of the work tree; Push commits it.

@@ -18,9 +18,10 @@ type Settings struct {
 	Artifacts string
 	// Root is the repository's root.
 	Root string
-	// Kind, Ko and Kubectl are the programs (E2E_KIND, E2E_KO, E2E_KUBECTL).
-	// Defaults: those on PATH. Kubectl may be absent, the node has one.
-	Kind, Ko, Kubectl string
+	// Kind, Ko, Kustomize and Kubectl are the programs (E2E_KIND, E2E_KO,
+	// E2E_KUSTOMIZE, E2E_KUBECTL). Defaults: those on PATH. Kubectl may be absent,
+	// the node has one.
+	Kind, Ko, Kustomize, Kubectl string
 	// NodeImage and KindConfig are for kind (E2E_NODE_IMAGE, E2E_KIND_CONFIG).
 	// Default: kind's own.
 	NodeImage, KindConfig string
@@ -60,6 +61,7 @@ func FromEnv() (Settings, error) {
 		Root:       root,
 		Kind:       env("E2E_KIND", "kind"),
 		Ko:         env("E2E_KO", "ko"),
+		Kustomize:  env("E2E_KUSTOMIZE", "kustomize"),
 		Kubectl:    env("E2E_KUBECTL", ""),
 		NodeImage:  env("E2E_NODE_IMAGE", ""),
 		KindConfig: env("E2E_KIND_CONFIG", ""),

@@ -28,7 +28,7 @@ func (w *World) CreateApplication(ctx context.Context, asOf string) error {
 		"- target: {kind: Application}\n  patch: |-\n    - {op: replace, path: /spec/source/plugin/parameters/0/string, value: %q}\n", asOf)); err != nil {
 		return err
 	}
-	go w.answerIngresses(ctx)
+	w.ingresses.Do(func() { go w.answerIngresses(w.running) })
 	_, err := w.apply(ctx, "application")
 	return err
 }

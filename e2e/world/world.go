@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -34,12 +35,14 @@ type World struct {
 	// Log says what is being done, with the time since the start.
 	Log func(format string, args ...any)
 
-	settings Settings
-	cluster  *cluster
-	layer    v1.Layer
-	smoke    v1.Image
-	temp     string
-	stop     context.CancelFunc
+	settings  Settings
+	cluster   *cluster
+	layer     v1.Layer
+	smoke     v1.Image
+	temp      string
+	running   context.Context
+	stop      context.CancelFunc
+	ingresses sync.Once
 }
 
 // Start makes the world: a cluster (or the one that was kept), what stands in for
@@ -53,8 +56,7 @@ func Start(ctx context.Context, s Settings) (_ *World, err error) {
 	if w.temp, err = os.MkdirTemp("", "nova-e2e-"); err != nil {
 		return nil, err
 	}
-	running, stop := context.WithCancel(ctx)
-	w.stop = stop
+	w.running, w.stop = context.WithCancel(ctx)
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -66,7 +68,7 @@ func Start(ctx context.Context, s Settings) (_ *World, err error) {
 		{"publish Nova's manifests", w.publish},
 	} {
 		w.Log("%s", step.what)
-		if err := step.do(running); err != nil {
+		if err := step.do(w.running); err != nil {
 			return w, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}

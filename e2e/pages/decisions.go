@@ -1,0 +1,66 @@
+package pages
+
+// Held are the pages whose commands the walks of the e2e suite run, and of some
+// only what stands under these headings. docs/migration.md is gone through by a test
+// in docs, without a cluster.
+var Held = map[string][]string{
+	"README.md":          {"Install into your Argo CD", "Move the instant: `trigger`"},
+	"docs/operations.md": nil,
+}
+
+// Reasons that several blocks have not to be run.
+const (
+	installed = "the suite begins with this command, and the file that is shown"
+	noAWS     = "the lab has ECR's registry and what generate and trigger ask of AWS, and no more"
+)
+
+// Decisions says of every block of those pages whether it is run, in which walk.
+var Decisions = []Decision{
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "aws ecr create-repository", Not: noAWS},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "kind: Kustomization", Not: installed},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k .\n", Not: installed},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/application", Not: installed},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/trigger", Run: "day-two/trigger"},
+	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "trigger status ", Run: "day-two/verbs"},
+	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "kubectl -n argocd patch", Run: "day-two/by hand"},
+
+	{Page: "docs/operations.md", Heading: "Where it stands", Has: "trigger status", Run: "day-two/status"},
+	{Page: "docs/operations.md", Heading: "Roll back", Has: "trigger rollback", Run: "day-two/rollback"},
+	{Page: "docs/operations.md", Heading: "Hold", Has: "trigger hold", Run: "day-two/hold"},
+	{Page: "docs/operations.md", Heading: "Rotate roles and credentials", Has: "trigger once", Run: "day-two/verify"},
+	{Page: "docs/operations.md", Heading: "Rotate roles and credentials", Has: "aws eks list-pod-identity-associations", Not: noAWS},
+	{Page: "docs/operations.md", Heading: "Rotate roles and credentials", Has: "aws eks update-pod-identity-association", Not: noAWS},
+	{Page: "docs/operations.md", Heading: "Rotate roles and credentials", Has: "deployment/argocd-repo-server", Run: "day-two/restart"},
+	{Page: "docs/operations.md", Heading: "Rotate roles and credentials", Has: "deployment/nova-trigger", Run: "day-two/restart trigger"},
+	{Page: "docs/operations.md", Heading: "generate", Has: "old/generate", Run: "day-two/compare"},
+	{Page: "docs/operations.md", Heading: "generate", Has: "--force", Run: "day-two/upgrade"},
+	{Page: "docs/operations.md", Heading: "smoke", Has: "new/smoke", Run: "day-two/smoke"},
+	{Page: "docs/operations.md", Heading: "smoke", Has: "ImagePolicy", Not: "the tests of docs read it as generate does"},
+	{Page: "docs/operations.md", Heading: "trigger", Has: "get lease", Run: "day-two/upgrade trigger"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "kubectl delete -k", Run: "day-two/without trigger"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "kustomize edit set image", Run: "day-two/tags"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "/spec/source/plugin", Run: "day-two/without plugin"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "delete application", Run: "day-two/without Application"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "delete job smoke", Run: "day-two/without Job"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "finalizers", Run: "day-two/finalizers"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "get applications -A", Run: "day-two/others"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "delete-stack", Not: noAWS},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "logs job/smoke", Run: "day-two/first look"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "--wait --hold", Run: "day-two/rollback and hold"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "get events", Run: "day-two/events"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "--to INSTANT", Run: "day-two/rollback to"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "operationState.message", Run: "day-two/message"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "trigger hold", Run: "day-two/hold at night"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "--replicas=0", Run: "day-two/stop trigger"},
+	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "set image …", Not: "it is not a whole command"},
+}
+
+// Substitutions are what a walk puts in place of what the pages show. Variables
+// that begin with LAB_ are the walk's.
+var Substitutions = []Substitution{
+	{Page: "README.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "as the page says, an overlay of one's own sets image and queue"},
+	{Page: "README.md", Old: "aws cloudformation deploy ", New: ": ", Why: noAWS},
+	{Page: "README.md", Old: "2026-11-20T12:00:00Z", New: "'$LAB_INSTANT'", Why: "an example"},
+	{Page: "docs/operations.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "what was applied was an overlay of one's own"},
+	{Page: "docs/operations.md", Old: "INSTANT", New: "$LAB_INSTANT", Why: "a placeholder"},
+}
