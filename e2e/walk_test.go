@@ -85,17 +85,6 @@ func (k *walk) needs(ctx context.Context, t *testing.T, text string) string {
 	return r.Stdout
 }
 
-// text of a step that is no command, such as a file.
-func (k *walk) text(t *testing.T, step string) string {
-	t.Helper()
-	b, ok := k.steps[step]
-	if !ok {
-		t.Fatalf("the walk %s has no step %q", k.name, step)
-	}
-	k.ran[step] = true
-	return b.Text
-}
-
 // done fails the test if a step was not run, as after a name was mistyped.
 func (k *walk) done(t *testing.T) {
 	t.Helper()

@@ -189,6 +189,16 @@ func TestTheRepoServerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 
 // TestCIMayDoWhatTheWorkflowDoes reads the commands of the staging workflow and the
 // Roles that are shipped for it.
+// A policy without a namespace lands in default where the kustomization sets none.
+func TestTheRepoServersPolicyNamesItsNamespace(t *testing.T) {
+	t.Parallel()
+	var p networkingv1.NetworkPolicy
+	readYAML(t, &p, "argocd", "settings", "networkpolicy.yaml")
+	if p.Namespace != "argocd" {
+		t.Errorf("namespace %q, want argocd", p.Namespace)
+	}
+}
+
 func TestCIMayDoWhatTheWorkflowDoes(t *testing.T) {
 	t.Parallel()
 	r, err := build(filesys.MakeFsOnDisk(), filepath.Join("argocd", "settings", "ci"))
