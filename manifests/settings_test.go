@@ -187,8 +187,6 @@ func TestTheRepoServerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestCIMayDoWhatTheWorkflowDoes reads the commands of the staging workflow and the
-// Roles that are shipped for it.
 // A policy without a namespace lands in default where the kustomization sets none.
 func TestTheRepoServersPolicyNamesItsNamespace(t *testing.T) {
 	t.Parallel()
@@ -199,6 +197,8 @@ func TestTheRepoServersPolicyNamesItsNamespace(t *testing.T) {
 	}
 }
 
+// TestCIMayDoWhatTheWorkflowDoes reads the commands of the staging workflow and the
+// Roles that are shipped for it.
 func TestCIMayDoWhatTheWorkflowDoes(t *testing.T) {
 	t.Parallel()
 	r, err := build(filesys.MakeFsOnDisk(), filepath.Join("argocd", "settings", "ci"))
