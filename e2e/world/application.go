@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -257,21 +258,35 @@ func (a *Application) Sync(ctx context.Context) error {
 const refreshAnnotation = "argocd.argoproj.io/refresh"
 
 // Refresh has Argo CD compare anew, hard without its cache of renders, and waits
-// until it has.
+// until it has. That it can not reach a repo-server which has just come is no
+// comparison: its connection waits some seconds between attempts, so it is asked
+// again.
 func (a *Application) Refresh(ctx context.Context, hard bool) (State, error) {
 	kind := "normal"
 	if hard {
 		kind = "hard"
 	}
+	for end := time.Now().Add(time.Minute); ; {
+		if err := a.refresh(ctx, kind); err != nil {
+			return State{}, err
+		}
+		s, err := a.Get(ctx)
+		unreached := strings.Contains(s.Complaint("ComparisonError"), "code = Unavailable desc = connection error") &&
+			strings.Contains(s.Complaint("ComparisonError"), "dial tcp")
+		if err != nil || !unreached || time.Now().After(end) {
+			return s, err
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func (a *Application) refresh(ctx context.Context, kind string) error {
 	body := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, refreshAnnotation, kind)
 	if _, err := a.client.Patch(ctx, a.name, types.MergePatchType, []byte(body), metav1.PatchOptions{}); err != nil {
-		return State{}, err
+		return err
 	}
-	if err := until(ctx, 90*time.Second, "Argo CD refreshed the Application "+a.name, func(ctx context.Context) (bool, string) {
+	return until(ctx, 90*time.Second, "Argo CD refreshed the Application "+a.name, func(ctx context.Context) (bool, string) {
 		u, err := a.client.Get(ctx, a.name, metav1.GetOptions{})
 		return err == nil && u.GetAnnotations()[refreshAnnotation] == "", fmt.Sprintf("not yet (%v)", err)
-	}); err != nil {
-		return State{}, err
-	}
-	return a.Get(ctx)
+	})
 }
