@@ -91,8 +91,8 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 		says string
 	}{
 		{"no verdict", []string{"once", "-a", "nova", "--wait", "--timeout", "3500ms", "--poll-interval", "20ms"}, 124, "has not compared this instant yet"},
-		{"no time for the instant to come", []string{"once", "-a", "nova", "--timeout", "100ms", "--poll-interval", "20ms"}, 124, "just pushed has not come yet"},
-		{"a sync that does not end", []string{"once", "-a", "busy", "--timeout", "200ms", "--poll-interval", "20ms"}, 124, "a sync is running"},
+		{"no time for the instant to come", []string{"once", "-a", "nova", "--timeout", "1s", "--poll-interval", "20ms"}, 124, "just pushed has not come yet"},
+		{"a sync that does not end", []string{"once", "-a", "busy", "--timeout", "2s", "--poll-interval", "20ms"}, 124, "a sync is running"},
 		{"interrupting it", []string{"once", "-a", "busy", "--interrupt"}, 0, ""},
 		{"no such Application", []string{"once", "-a", "argocd/nowhere"}, 3, "application not found"},
 		{"no as-of", []string{"once", "-a", "no-as-of"}, 3, "no plugin source has a parameter as-of"},
