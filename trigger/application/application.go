@@ -45,8 +45,11 @@ type Application struct {
 	Settings Settings
 	Record   Record
 	// Stale says that somebody has put an older record back over Record.
-	Stale    bool
-	recorded recorded
+	Stale bool
+	// number is the highest of a record, also when a person took the record away;
+	// copies are the keys of all copies.
+	number int64
+	copies []string
 	// HasAnnotations says whether there are any: a JSON patch must know.
 	HasAnnotations bool
 }
@@ -85,8 +88,7 @@ func Parse(u *unstructured.Unstructured) *Application {
 	a.parseSource(&r)
 	a.parseStatus(&r)
 	a.Settings = parseSettings(annotations, &r)
-	a.recorded = parseRecorded(annotations, &r)
-	a.Record, a.Stale = a.recorded.record, a.recorded.stale
+	a.parseRecord(annotations, &r)
 	a.Warnings = r.warnings
 	return a
 }

@@ -15,32 +15,24 @@ import (
 // number counts. https://github.com/argoproj/notifications-engine, pkg/controller.
 const CopyPrefix = RecordKey + "."
 
-// recorded is what annotations say of the record.
-type recorded struct {
-	record Record
-	number int64    // of the newest, also when record was taken away by a person
-	copies []string // keys
-	stale  bool     // the annotation people read is not the newest
-}
-
-func parseRecorded(annotations map[string]string, r *reader) recorded {
-	var s recorded
+// parseRecord reads the record and its copies.
+func (a *Application) parseRecord(annotations map[string]string, r *reader) {
 	text, there := annotations[RecordKey]
 	record, err := ParseRecord(text)
 	if err != nil {
 		r.warn("annotation %s: %v; it is taken for empty", RecordKey, err)
 	}
-	s.record, s.number = record, record.Number
+	a.Record, a.number = record, record.Number
 	for key, text := range annotations {
 		number, err := strconv.ParseInt(strings.TrimPrefix(key, CopyPrefix), 10, 64)
 		if !strings.HasPrefix(key, CopyPrefix) || err != nil {
 			continue
 		}
-		s.copies = append(s.copies, key)
-		if number <= s.number {
+		a.copies = append(a.copies, key)
+		if number <= a.number {
 			continue
 		}
-		s.number = number
+		a.number = number
 		if !there {
 			continue // a person took the record away, so that trigger forgets
 		}
@@ -49,8 +41,7 @@ func parseRecorded(annotations map[string]string, r *reader) recorded {
 			r.warn("annotation %s: %v; it is left out", key, err)
 			continue
 		}
-		s.record, s.stale = record, true
+		a.Record, a.Stale = record, true
 	}
-	slices.Sort(s.copies)
-	return s
+	slices.Sort(a.copies)
 }

@@ -47,10 +47,10 @@ func (a *Application) Patch(c Change) ([]byte, error) {
 	if !a.HasAnnotations {
 		ops = append(ops, operation{"add", "/metadata/annotations", map[string]string{}})
 	}
-	c.Record.Number = a.recorded.number + 1
+	c.Record.Number = a.number + 1
 	record, last := c.Record.Encode(), CopyPrefix+strconv.FormatInt(c.Record.Number, 10)
 	ops = append(ops, operation{"add", annotation(RecordKey), record}, operation{"add", annotation(last), record})
-	for _, key := range a.recorded.copies {
+	for _, key := range a.copies {
 		ops = append(ops, operation{Op: "remove", Path: annotation(key)})
 	}
 	if s := c.Record.Summary(); s != "" {
