@@ -3,8 +3,6 @@
 package observability_test
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,19 +15,12 @@ import (
 
 	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/triggertest"
+	"github.com/proerror77/nova-staging/internal/waiting"
 	"github.com/proerror77/nova-staging/trigger/application"
 )
 
-// TestMain lets more tests run at the same time than there are processors: all of
-// them wait for alerts.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "32"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+// TestMain lets many tests run at once: all of them wait for alerts.
+func TestMain(m *testing.M) { waiting.Main(m, 32) }
 
 // ofArgoCD are the alerts on Argo CD's own metrics. They are fired in the e2e suite,
 // which has an Argo CD.

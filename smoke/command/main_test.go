@@ -1,19 +1,10 @@
 package command_test
 
 import (
-	"flag"
-	"fmt"
-	"os"
 	"testing"
+
+	"github.com/proerror77/nova-staging/internal/waiting"
 )
 
-// TestMain lets more tests run at the same time than there are processors: most
-// of them wait for something to time out.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+// TestMain lets many tests run at once: most of them wait for something to time out.
+func TestMain(m *testing.M) { waiting.Main(m, 16) }
