@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/ecremulator"
 	"github.com/proerror77/nova-staging/trigger/command"
 )
@@ -230,8 +231,7 @@ func (w *staging) notifyLate(a *deployed) {
 	w.edits++
 	label := fmt.Sprintf("edit-%d", w.edits)
 	read := map[string]any{}
-	annotations, _ := at(w.api.Get("argocd", a.name), "metadata", "annotations").(map[string]any)
-	for key, text := range annotations {
+	for key, text := range argotest.Annotations(w.api.Get("argocd", a.name)) {
 		if strings.HasPrefix(key, keyRecord) || key == keyVerdict {
 			read[key] = text
 		}
@@ -241,12 +241,7 @@ func (w *staging) notifyLate(a *deployed) {
 	w.late.Go(func() {
 		time.Sleep(delay)
 		w.api.Update("argocd", a.name, func(o map[string]any) {
-			meta, _ := o["metadata"].(map[string]any)
-			annotations, _ := meta["annotations"].(map[string]any)
-			if annotations == nil {
-				annotations = map[string]any{}
-				meta["annotations"] = annotations
-			}
+			annotations := argotest.Annotations(o)
 			maps.Copy(annotations, read)
 			annotations[keyEdit] = label
 		})
@@ -260,13 +255,8 @@ func (w *staging) edit(a *deployed) {
 	label := fmt.Sprintf("edit-%d", w.edits)
 	before := w.rng.IntN(3) == 0
 	w.api.Update("argocd", a.name, func(o map[string]any) {
+		argotest.Annotations(o)[keyEdit] = label
 		meta, _ := o["metadata"].(map[string]any)
-		annotations, _ := meta["annotations"].(map[string]any)
-		if annotations == nil {
-			annotations = map[string]any{}
-			meta["annotations"] = annotations
-		}
-		annotations[keyEdit] = label
 		labels, _ := meta["labels"].(map[string]any)
 		labels["soak.example.com/"+label] = "true"
 		if before {

@@ -150,10 +150,20 @@ func (s *Server) AsOf(namespace, name string) string {
 
 // Annotation of an Application.
 func (s *Server) Annotation(namespace, name, key string) string {
-	meta, _ := s.Get(namespace, name)["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	v, _ := annotations[key].(string)
+	v, _ := Annotations(s.Get(namespace, name))[key].(string)
 	return v
+}
+
+// Annotations of an Application, as [Server.Get] and [Server.Update] give it, to read
+// and to write; they are made where there are none.
+func Annotations(o map[string]any) map[string]any {
+	meta, _ := o["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	if annotations == nil {
+		annotations = map[string]any{}
+		meta["annotations"] = annotations
+	}
+	return annotations
 }
 
 func plugins(spec map[string]any) []map[string]any {

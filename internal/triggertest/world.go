@@ -245,19 +245,10 @@ func env(name, value string) func(string) string {
 // controller does before it sends a message. What is returned writes all of them
 // back, as that does afterwards, without asking what has changed meanwhile.
 func (w *World) NotifyLate(name string) (write func()) {
-	annotations := func(o map[string]any) map[string]any {
-		meta, _ := o["metadata"].(map[string]any)
-		a, _ := meta["annotations"].(map[string]any)
-		if a == nil {
-			a = map[string]any{}
-			meta["annotations"] = a
-		}
-		return a
-	}
-	read := maps.Clone(annotations(w.API.Get("argocd", name)))
+	read := maps.Clone(argotest.Annotations(w.API.Get("argocd", name)))
 	return func() {
 		w.API.Update("argocd", name, func(o map[string]any) {
-			now := annotations(o)
+			now := argotest.Annotations(o)
 			maps.Copy(now, read)
 			now["notified.notifications.argoproj.io"] = "{}"
 		})

@@ -72,7 +72,7 @@ func TestAReleaseThatIsUndoneIsDoneAgain(t *testing.T) {
 	go func() {
 		w.Eventually("it is released", func() bool { return hold() == "" })
 		w.API.Update("argocd", "nova", func(o map[string]any) {
-			o["metadata"].(map[string]any)["annotations"].(map[string]any)[application.HoldKey] = "night"
+			argotest.Annotations(o)[application.HoldKey] = "night"
 		})
 		undone <- true
 	}()
