@@ -30,11 +30,11 @@ var (
 func baseline(ctx context.Context, t *testing.T) verified {
 	t.Helper()
 	var err error
-	if !w.HasSidecar(ctx) {
-		need(t, w.InstallSidecar(ctx))
-	}
 	switch {
 	case !created:
+		if !w.HasSidecar(ctx) { // a walk has uninstalled it
+			need(t, w.InstallSidecar(ctx))
+		}
 		clean, err = w.Repository.Push("feat: the first version")
 		need(t, err)
 		need(t, w.Build(ctx, clean, nil))
@@ -51,7 +51,7 @@ func baseline(ctx context.Context, t *testing.T) verified {
 	}
 	v := verified{sha: clean}
 	if v.state, err = w.Application.Get(ctx); err == nil {
-		v.pods, err = w.PodNames(ctx)
+		v.pods, err = w.PodIDs(ctx)
 	}
 	need(t, err)
 	return v
@@ -75,7 +75,7 @@ func (v verified) untouched(ctx context.Context, t *testing.T) {
 	if before, now := v.state.LastDeployment(), s.LastDeployment(); now != before {
 		t.Errorf("the last deployment is number %d, before it was %d", now, before)
 	}
-	pods, err := w.PodNames(ctx)
+	pods, err := w.PodIDs(ctx)
 	need(t, err)
 	if !maps.Equal(pods, v.pods) {
 		t.Errorf("the Pods are not the same: %v, before %v", pods, v.pods)

@@ -54,7 +54,7 @@ func TestDayTwo(t *testing.T) {
 					need(t, os.Symlink(filepath.Join(programs, name), filepath.Join(dir, name)))
 				}
 			}
-			running = uids(ctx, t)
+			running = podIDs(ctx, t)
 		})).
 		Assess("trigger is installed, and says where it stands", step(func(ctx context.Context, t *testing.T) {
 			k.run(ctx, t, "trigger")
@@ -136,7 +136,7 @@ func TestDayTwo(t *testing.T) {
 			k.run(ctx, t, "stop trigger")
 		})).
 		Assess("all that has restarted no Pod of Nova", step(func(ctx context.Context, t *testing.T) {
-			if now := uids(ctx, t); !maps.Equal(now, running) {
+			if now := podIDs(ctx, t); !maps.Equal(now, running) {
 				t.Errorf("the Pods are not the same: %v, before %v", now, running)
 			}
 		})).
@@ -153,7 +153,7 @@ func TestDayTwo(t *testing.T) {
 			k.run(ctx, t, "tags")
 			s, err := w.Application.Refresh(ctx, false)
 			need(t, err)
-			if now := uids(ctx, t); !maps.Equal(now, running) {
+			if now := podIDs(ctx, t); !maps.Equal(now, running) {
 				t.Errorf("the tags in git have replaced Pods: %s", s)
 			}
 			k.run(ctx, t, "without plugin")
@@ -180,7 +180,7 @@ func TestDayTwo(t *testing.T) {
 				t.Errorf("there are finalizers: %s", stdout)
 			}
 			k.run(ctx, t, "without Application")
-			if now := uids(ctx, t); !maps.Equal(now, running) {
+			if now := podIDs(ctx, t); !maps.Equal(now, running) {
 				t.Errorf("the Pods are not the same: %v, before %v", now, running)
 			}
 			if diff := cmp.Diff(asked, images(ctx, t)); diff != "" {

@@ -44,22 +44,16 @@ func newWalk(ctx context.Context, t *testing.T, name string) *walk {
 // and all of it.
 func (k *walk) run(ctx context.Context, t *testing.T, step string) (stdout, all string) {
 	t.Helper()
-	r := k.status(ctx, t, step)
-	if r.Status != 0 {
-		t.Fatalf("%s: exit status %d:\n%s%s", step, r.Status, r.Stdout, r.Stderr)
-	}
-	return r.Stdout, r.Stdout + r.Stderr
-}
-
-// status runs a step, however it ends.
-func (k *walk) status(ctx context.Context, t *testing.T, step string) pages.Result {
-	t.Helper()
 	b, ok := k.steps[step]
 	if !ok {
 		t.Fatalf("the walk %s has no step %q", k.name, step)
 	}
 	k.ran[step] = true
-	return k.do(ctx, t, b.Text)
+	r := k.do(ctx, t, b.Text)
+	if r.Status != 0 {
+		t.Fatalf("%s: exit status %d:\n%s%s", step, r.Status, r.Stdout, r.Stderr)
+	}
+	return r.Stdout, r.Stdout + r.Stderr
 }
 
 // do runs what a page asks for in words.
@@ -105,14 +99,10 @@ func hasAll(t *testing.T, what, text string, parts ...string) {
 	}
 }
 
-// uids are the services' Pods: the same, nothing has moved.
-func uids(ctx context.Context, t *testing.T) map[string]bool {
+// podIDs are the services' Pods: the same, nothing has moved.
+func podIDs(ctx context.Context, t *testing.T) map[string]bool {
 	t.Helper()
-	pods, err := w.Pods(ctx)
+	ids, err := w.PodIDs(ctx)
 	need(t, err)
-	ids := map[string]bool{}
-	for _, p := range pods {
-		ids[string(p.UID)] = true
-	}
 	return ids
 }

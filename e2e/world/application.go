@@ -271,8 +271,8 @@ func (a *Application) Refresh(ctx context.Context, hard bool) (State, error) {
 			return State{}, err
 		}
 		s, err := a.Get(ctx)
-		unreached := strings.Contains(s.Complaint("ComparisonError"), "code = Unavailable desc = connection error") &&
-			strings.Contains(s.Complaint("ComparisonError"), "dial tcp")
+		unreached := strings.Contains(s.Complaint("ComparisonError"),
+			`code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp `)
 		if err != nil || !unreached || time.Now().After(end) {
 			return s, err
 		}

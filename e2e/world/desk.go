@@ -81,12 +81,9 @@ func (w *World) stagingContext(ctx context.Context, file string) error {
 	return err
 }
 
-// Programs builds generate, smoke and trigger, once, and gives their folder.
+// Programs builds generate, smoke and trigger, and gives their folder.
 func (w *World) Programs(ctx context.Context) (string, error) {
 	bin := filepath.Join(w.temp, "programs")
-	if _, err := os.Stat(filepath.Join(bin, "trigger")); err == nil {
-		return bin, nil
-	}
 	_, err := command{name: "go", args: []string{"build", "-trimpath", "-buildvcs=false", "-o", bin + "/", "./cmd/..."}, dir: w.settings.Root, env: []string{"CGO_ENABLED=0"}}.run(ctx)
 	return bin, err
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -80,33 +81,20 @@ func (w *World) DashboardQueries() ([]string, error) {
 	return exprs, nil
 }
 
-// Series is one result of a query.
-type Series struct {
-	Metric map[string]string `json:"metric"`
-	// Value is a time and the value as text.
-	Value [2]any `json:"value"`
-}
-
 // Query evaluates an expression now.
-func (p *Prometheus) Query(ctx context.Context, expr string) ([]Series, error) {
+func (p *Prometheus) Query(ctx context.Context, expr string) (model.Vector, error) {
 	body, err := p.kube.CoreV1().Services("monitoring").
 		ProxyGet("http", "prometheus", "http", "/api/v1/query", map[string]string{"query": expr}).DoRaw(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", expr, err)
 	}
 	var answer struct {
-		Data struct {
-			Result json.RawMessage `json:"result"`
-		} `json:"data"`
+		Data struct{ Result model.Vector }
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("query %s: %w", expr, err)
-	}
-	var series []Series
-	if err := json.Unmarshal(answer.Data.Result, &series); err != nil {
 		return nil, fmt.Errorf("query %s: the answer is no vector: %w", expr, err)
 	}
-	return series, nil
+	return answer.Data.Result, nil
 }
 
 // Until waits until an expression has results, or none.

@@ -167,14 +167,14 @@ func (w *World) Pods(ctx context.Context) ([]corev1.Pod, error) {
 	return pods, nil
 }
 
-// PodNames are the services' Pods by name: the same names, the same Pods.
-func (w *World) PodNames(ctx context.Context) (map[string]bool, error) {
+// PodIDs are the services' Pods, as name and UID: the same, and nothing has moved.
+func (w *World) PodIDs(ctx context.Context) (map[string]bool, error) {
 	pods, err := w.Pods(ctx)
-	names := map[string]bool{}
+	ids := map[string]bool{}
 	for _, p := range pods {
-		names[p.Name] = true
+		ids[p.Name+" "+string(p.UID)] = true
 	}
-	return names, err
+	return ids, err
 }
 
 // SmokePod is the newest Pod of the hook.

@@ -201,18 +201,7 @@ func (w *World) Build(ctx context.Context, sha string, misbehave map[string]stri
 			return fmt.Errorf("build %s: %s is not built", sha, s)
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(4)
-	for _, s := range only {
-		g.Go(func() error {
-			image, err := serviceImage(w.layer, s, sha, misbehave[s])
-			if err != nil {
-				return err
-			}
-			return w.Registry.Push(ctx, "nova/"+s, image, sha)
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if err := w.push(ctx, sha, misbehave, only, sha); err != nil {
 		return err
 	}
 	w.Log("pushed %d images of %.12s", len(only), sha)
@@ -221,11 +210,16 @@ func (w *World) Build(ctx context.Context, sha string, misbehave map[string]stri
 
 // Tag gives more tags to the images of a commit, as a release does.
 func (w *World) Tag(ctx context.Context, sha string, tags ...string) error {
+	return w.push(ctx, sha, nil, novaworld.Services, tags...)
+}
+
+// push pushes the images of a commit under tags.
+func (w *World) push(ctx context.Context, sha string, misbehave map[string]string, services []string, tags ...string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
-	for _, s := range novaworld.Services {
+	for _, s := range services {
 		g.Go(func() error {
-			image, err := serviceImage(w.layer, s, sha, Well)
+			image, err := serviceImage(w.layer, s, sha, misbehave[s])
 			if err != nil {
 				return err
 			}
