@@ -51,6 +51,7 @@ func TestNewImages(t *testing.T) {
 			dirty()
 		})).
 		Assess("is one full sync, verified by smoke", step(func(ctx context.Context, t *testing.T) {
+			defer w.Patient()()
 			var err error
 			sha, err = w.Repository.Push("feat: new version")
 			need(t, err)

@@ -71,6 +71,7 @@ func TestPushBecomesAVerifiedDeployment(t *testing.T) {
 		Setup(step(func(ctx context.Context, t *testing.T) { v = withTrigger(ctx, t) })).
 		Assess("is deployed, verified, and nobody else's change is lost", step(func(ctx context.Context, t *testing.T) {
 			dirty()
+			defer w.Patient()()
 			need(t, w.Registry.Disorder(ctx, 0.5))
 			// Somebody edits the Application all the while.
 			editing, stop := context.WithCancel(ctx)

@@ -22,7 +22,7 @@ const targetPrefix = "AmazonEC2ContainerRegistry_V20150921."
 // FuzzRequests sends any target and body with a good signature, which random
 // bytes would never get past.
 func FuzzRequests(f *testing.F) {
-	for _, op := range []string{"BatchDeleteImage", "BatchGetImage", "DescribeImages", "DescribeRepositories", "GetAuthorizationToken", "ListImages", "PutImage", "Nope", ""} {
+	for _, op := range []string{"BatchDeleteImage", "BatchGetImage", "CreateRepository", "DescribeImages", "DescribeRepositories", "GetAuthorizationToken", "ListImages", "PutImage", "Nope", ""} {
 		for _, body := range []string{
 			``, `{}`, `null`, `[]`, `{"repositoryName":"app"}`, `{"repositoryName":7}`, `{"repositoryName":"app","imageIds":null}`,
 			`{"repositoryName":"app","imageIds":[{"imageTag":"v1"},{"imageDigest":"sha256:0"},{}]}`,

@@ -86,6 +86,7 @@ func init() {
 	operations = map[string]operation{
 		"BatchDeleteImage":          decoded((*Emulator).batchDeleteImage),
 		"BatchGetImage":             decoded((*Emulator).batchGetImage),
+		"CreateRepository":          decoded((*Emulator).createRepository),
 		"DescribeImages":            decoded((*Emulator).describeImages),
 		"DescribeImageScanFindings": decoded((*Emulator).describeImageScanFindings),
 		"DescribeRepositories":      decoded((*Emulator).describeRepositories),
