@@ -42,9 +42,11 @@ func TestDayTwo(t *testing.T) {
 	}
 	testenv.Test(t, features.New("day two, as docs/operations.md has it").
 		Setup(step(func(ctx context.Context, t *testing.T) {
-			first = baseline(ctx, t).state.Spec.Source.AsOf()
+			// Not as-of: an instant with nothing new makes no deployment.
+			history := baseline(ctx, t).state.Status.History
+			first = history[len(history)-1].Source.AsOf()
 			dirty()
-			k = newWalk(ctx, t, "day-two")
+			k = newWalk(ctx, t, "day-two", w.NovaAccount())
 			programs, err := w.Programs(ctx)
 			need(t, err)
 			k.Env = append(k.Env, "LAB_TRIGGER="+w.Folder("trigger"))

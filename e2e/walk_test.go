@@ -21,9 +21,9 @@ type walk struct {
 }
 
 // newWalk reads what the walk of a name is to run.
-func newWalk(ctx context.Context, t *testing.T, name string) *walk {
+func newWalk(ctx context.Context, t *testing.T, name string, account world.Account) *walk {
 	t.Helper()
-	desk, err := w.NewDesk(ctx)
+	desk, err := w.NewDesk(ctx, account)
 	need(t, err)
 	k := &walk{Desk: desk, name: name, steps: map[string]pages.Block{}, ran: map[string]bool{}}
 	for page, headings := range pages.Held {
@@ -44,16 +44,22 @@ func newWalk(ctx context.Context, t *testing.T, name string) *walk {
 // and all of it.
 func (k *walk) run(ctx context.Context, t *testing.T, step string) (stdout, all string) {
 	t.Helper()
+	r := k.do(ctx, t, k.text(t, step))
+	if r.Status != 0 {
+		t.Fatalf("%s: exit status %d:\n%s%s", step, r.Status, r.Stdout, r.Stderr)
+	}
+	return r.Stdout, r.Stdout + r.Stderr
+}
+
+// text is that of a step that is no command, such as a file.
+func (k *walk) text(t *testing.T, step string) string {
+	t.Helper()
 	b, ok := k.steps[step]
 	if !ok {
 		t.Fatalf("the walk %s has no step %q", k.name, step)
 	}
 	k.ran[step] = true
-	r := k.do(ctx, t, b.Text)
-	if r.Status != 0 {
-		t.Fatalf("%s: exit status %d:\n%s%s", step, r.Status, r.Stdout, r.Stderr)
-	}
-	return r.Stdout, r.Stdout + r.Stderr
+	return b.Text
 }
 
 // do runs what a page asks for in words.

@@ -12,6 +12,7 @@ import (
 // control is the tests' own API:
 //
 //	GET    /credentials   environment variables that an SDK signs with
+//	POST   /accounts      {"account": "111122223333"}: the same for an administrator of another account
 //	GET    /calls         {"ecr": N, "oci": N, …}: calls answered since the start
 //	PUT    /fault         {"kind": "throttle", "op": "", "repository": ""}: in place of all others
 //	DELETE /fault
@@ -40,6 +41,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("GET /credentials", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, c.emulator.Credentials().Env())
 	})
+	mux.HandleFunc("POST /accounts", c.postAccount)
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) {
 		n := map[string]int{}
 		for _, call := range c.emulator.Calls() {
@@ -70,6 +72,19 @@ func (c *control) handler() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
+}
+
+func (c *control) postAccount(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Account string }
+	if !decode(w, r, &in) {
+		return
+	}
+	user, err := c.emulator.CreateUser(in.Account, "administrator")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	answer(w, user.Env())
 }
 
 func (c *control) putOrder(w http.ResponseWriter, r *http.Request) {

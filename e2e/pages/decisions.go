@@ -1,11 +1,12 @@
 package pages
 
 // Held are the pages whose commands the walks of the e2e suite run, and of some
-// only what stands under these headings. docs/migration.md is gone through by a test
-// in docs, without a cluster.
+// only what stands under these headings.
 var Held = map[string][]string{
-	"README.md":          {"Install into your Argo CD", "Move the instant: `trigger`"},
-	"docs/operations.md": nil,
+	"README.md":           {"Install into your Argo CD", "Move the instant: `trigger`"},
+	"docs/first-image.md": nil,
+	"docs/migration.md":   nil,
+	"docs/operations.md":  nil,
 }
 
 // Reasons that several blocks have not to be run.
@@ -16,7 +17,7 @@ const (
 
 // Decisions says of every block of those pages whether it is run, in which walk.
 var Decisions = []Decision{
-	{Page: "README.md", Heading: "Install into your Argo CD", Has: "aws ecr create-repository", Not: noAWS},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "aws ecr create-repository", Not: "first-image.md has the same, which is run"},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "kind: Kustomization", Not: installed},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k .\n", Not: installed},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/application", Not: installed},
@@ -53,6 +54,35 @@ var Decisions = []Decision{
 	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "trigger hold", Run: "day-two/hold at night"},
 	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "--replicas=0", Run: "day-two/stop trigger"},
 	{Page: "docs/operations.md", Heading: "At 3 a.m.", Has: "set image …", Not: "it is not a whole command"},
+
+	{Page: "docs/first-image.md", Heading: "From nothing to the first verified deployment", Has: "export CLUSTER", Run: "first-image/set"},
+	{Page: "docs/first-image.md", Heading: "1. Images of the programs", Run: "first-image/programs"},
+	{Page: "docs/first-image.md", Heading: "2. The sidecar", Has: "aws iam", Run: "first-image/role"},
+	{Page: "docs/first-image.md", Heading: "2. The sidecar", Has: "kustomization.yaml", Run: "first-image/sidecar"},
+	{Page: "docs/first-image.md", Heading: "3. Manifests and policies", Has: "cp -r", Run: "first-image/manifests"},
+	{Page: "docs/first-image.md", Heading: "4. The first push", Has: "docker buildx", Run: "first-image/push"},
+	{Page: "docs/first-image.md", Heading: "4. The first push", Has: "generate explain", Run: "first-image/explain"},
+	{Page: "docs/first-image.md", Heading: "5. The Application", Run: "first-image/application"},
+	{Page: "docs/first-image.md", Heading: "6. Deploy", Has: "trigger once", Run: "first-image/deploy"},
+	{Page: "docs/first-image.md", Heading: "6. Deploy", Has: "trigger status", Run: "first-image/look"},
+
+	{Page: "docs/migration.md", Heading: "From committing tags to git", Run: "migration/before"},
+	{Page: "docs/migration.md", Heading: "1. The sidecar", Has: "-k .", Not: "with the component in it, the suite's installation runs the same command; without it, the walk through operations.md does"},
+	{Page: "docs/migration.md", Heading: "2. images.yaml, and a comparison", Has: "ImagePolicy", Run: "migration/images.yaml"},
+	{Page: "docs/migration.md", Heading: "2. images.yaml, and a comparison", Has: "diff old new", Run: "migration/compare"},
+	{Page: "docs/migration.md", Heading: "2. images.yaml, and a comparison", Has: "generate explain", Run: "migration/explain"},
+	{Page: "docs/migration.md", Heading: "3. The plugin renders", Has: "--type merge", Run: "migration/plugin"},
+	{Page: "docs/migration.md", Heading: "3. The plugin renders", Has: "trigger once", Run: "migration/move"},
+	{Page: "docs/migration.md", Heading: "3. The plugin renders", Has: `"remove"`, Run: "migration/without plugin"},
+	{Page: "docs/migration.md", Heading: "4. Pushes move it", Has: "trigger once", Run: "migration/once"},
+	{Page: "docs/migration.md", Heading: "4. Pushes move it", Has: "trigger=true", Run: "migration/label"},
+	{Page: "docs/migration.md", Heading: "4. Pushes move it", Has: "rollback=off", Run: "migration/look only"},
+	{Page: "docs/migration.md", Heading: "4. Pushes move it", Has: "staging.nova/trigger-", Run: "migration/without label"},
+	{Page: "docs/migration.md", Heading: "5. smoke decides", Has: "smoke validate", Run: "migration/smoke"},
+	{Page: "docs/migration.md", Heading: "6. CI stops committing", Has: "kustomize edit set image", Run: "migration/tags"},
+	{Page: "docs/migration.md", Heading: "7. Clean up", Has: "project.yaml", Run: "migration/project"},
+	{Page: "docs/migration.md", Heading: "7. Clean up", Has: `"default"`, Run: "migration/without project"},
+	{Page: "docs/migration.md", Heading: "All the way back", Has: "before.json", Run: "migration/all the way back"},
 }
 
 // Substitutions are what a walk puts in place of what the pages show. Variables
@@ -62,5 +92,10 @@ var Substitutions = []Substitution{
 	{Page: "README.md", Old: "aws cloudformation deploy ", New: ": ", Why: noAWS},
 	{Page: "README.md", Old: "2026-11-20T12:00:00Z", New: "'$LAB_INSTANT'", Why: "an example"},
 	{Page: "docs/operations.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "what was applied was an overlay of one's own"},
+	{Page: "docs/first-image.md", Old: "https://github.com/your-organisation/Nova.git", New: "$LAB_REPOSITORY", Why: "an example"},
+	{
+		Page: "docs/first-image.md", Old: "  newTag: $BUILD\nEND", New: "  newTag: $BUILD\n$LAB_PATCHES\nEND",
+		Why: "the lab has no Pod Identity agent to hand out credentials, and another address than AWS",
+	},
 	{Page: "docs/operations.md", Old: "INSTANT", New: "$LAB_INSTANT", Why: "a placeholder"},
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,7 +32,7 @@ func TestDecisionsAndSubstitutionsAreOfPagesThatAreHeld(t *testing.T) {
 			t.Errorf("%s is not held", d.Page)
 		}
 		walk, _, ok := strings.Cut(d.Run, "/")
-		if d.Run != "" && (!ok || walk != "day-two" || names[d.Run]) {
+		if d.Run != "" && (!ok || !slices.Contains([]string{"day-two", "first-image", "migration"}, walk) || names[d.Run]) {
 			t.Errorf("%q is not the name of a step of a walk, or the second of that name", d.Run)
 		}
 		names[d.Run] = true

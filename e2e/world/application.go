@@ -187,6 +187,19 @@ func (a *Application) Get(ctx context.Context) (State, error) {
 	return s, nil
 }
 
+// Spec is all that is asked for.
+func (a *Application) Spec(ctx context.Context) (map[string]any, error) {
+	u, err := a.client.Get(ctx, a.name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	spec, ok := u.Object["spec"].(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("read Application %s: it has no spec", a.name)
+	}
+	return spec, nil
+}
+
 // Wait polls until ok says so. The error says what was waited for and what was
 // there last.
 func (a *Application) Wait(ctx context.Context, limit time.Duration, what string, ok func(State) bool) (State, error) {

@@ -60,7 +60,7 @@ func createCluster(ctx context.Context, s Settings) (*cluster, error) {
 	if c.kubectl, err = c.findKubectl(ctx); err != nil {
 		return nil, err
 	}
-	return c, c.mirrorRegistry(ctx)
+	return c, c.mirrorRegistry(ctx, novaworld.Account+".dkr.ecr."+novaworld.Region+".amazonaws.com")
 }
 
 // answers tells whether the node runs and its API server is ready.
@@ -92,10 +92,9 @@ func (c *cluster) findKubectl(ctx context.Context) (string, error) {
 	return path, err
 }
 
-// mirrorRegistry makes the node pull the ECR host's images from the emulator. It
+// mirrorRegistry makes the node pull an ECR host's images from the emulator. It
 // has no name or certificate for that host, so this is containerd's to know.
-func (c *cluster) mirrorRegistry(ctx context.Context) error {
-	host := novaworld.Account + ".dkr.ecr." + novaworld.Region + ".amazonaws.com"
+func (c *cluster) mirrorRegistry(ctx context.Context, host string) error {
 	hosts := fmt.Sprintf("[host.\"http://%s\"]\n  capabilities = [\"pull\", \"resolve\"]\n", registryAddress)
 	_, err := c.exec(ctx, []byte(hosts), "sh", "-ec", "mkdir -p /etc/containerd/certs.d/"+host+" && cat > /etc/containerd/certs.d/"+host+"/hosts.toml")
 	return err

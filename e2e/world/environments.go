@@ -17,7 +17,7 @@ func (w *World) RenderOverlay(ctx context.Context, overlay, asOf string) ([]stri
 		"spec": map[string]any{
 			"project": "default",
 			"source": map[string]any{
-				"repoURL": "http://git.lab.svc/proerror77/Nova.git", "targetRevision": "main",
+				"repoURL": gitInCluster + "proerror77/Nova.git", "targetRevision": "main",
 				"path": "manifests/nova/overlays/" + overlay,
 				"plugin": map[string]any{
 					"name":       "nova-generate",

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -69,4 +70,15 @@ func (r *Repository) Push(message string) (string, error) {
 func (r *Repository) Read(path string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(r.Dir, path))
 	return string(b), err
+}
+
+// NewRepository makes an empty repository at the git server, such as
+// example/deployments, and gives its address for a developer and for Argo CD.
+func (w *World) NewRepository(ctx context.Context, name string) (developers, argoCDs string, err error) {
+	path := name + ".git"
+	if _, err := w.cluster.kube(ctx, "-n", "lab", "exec", "deployment/git", "--", "sh", "-ec",
+		"rm -rf /git/"+path+" && git init --quiet --bare --initial-branch=main /git/"+path+" && git -C /git/"+path+" config http.receivepack true"); err != nil {
+		return "", "", err
+	}
+	return w.gitAddress + path, gitInCluster + path, nil
 }

@@ -64,3 +64,10 @@ func (w *World) DeleteApplication(ctx context.Context) error {
 	_, err := w.cluster.kube(ctx, "-n", "argocd", "delete", "application/nova-staging", "--ignore-not-found")
 	return err
 }
+
+// DeleteNamespaces deletes namespaces with all that is in them, and waits until they
+// are gone.
+func (w *World) DeleteNamespaces(ctx context.Context, names ...string) error {
+	_, err := w.cluster.kube(ctx, append([]string{"delete", "namespace", "--ignore-not-found", "--timeout=120s"}, names...)...)
+	return err
+}

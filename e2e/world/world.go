@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -35,15 +36,20 @@ type World struct {
 	// Log says what is being done, with the time since the start.
 	Log func(format string, args ...any)
 
-	settings  Settings
-	cluster   *cluster
-	layer     v1.Layer
-	smoke     v1.Image
-	temp      string
-	running   context.Context
-	stop      context.CancelFunc
-	ingresses sync.Once
+	settings Settings
+	cluster  *cluster
+	layer    v1.Layer
+	smoke    v1.Image
+	temp     string
+	running  context.Context
+	stop     context.CancelFunc
+	// gitAddress is the git server\'s for developers, gitInCluster for Argo CD.
+	gitAddress string
+	helpers    sync.Once // what helps the Application along has been started
+	patient    atomic.Bool
 }
+
+const gitInCluster = "http://git.lab.svc/"
 
 // Start makes the world: a cluster (or the one that was kept), what stands in for
 // AWS, Argo CD as manifests/argocd/example installs it, and a git repository with
@@ -184,7 +190,8 @@ func (w *World) publish(ctx context.Context) error {
 		return err
 	}
 	dir := filepath.Join(w.temp, "nova")
-	if w.Repository, err = newRepository(dir, "http://"+local[0]+"/proerror77/Nova.git"); err != nil {
+	w.gitAddress = "http://" + local[0] + "/"
+	if w.Repository, err = newRepository(dir, w.gitAddress+"proerror77/Nova.git"); err != nil {
 		return err
 	}
 	return w.copyNova(dir)

@@ -69,6 +69,12 @@ type Place struct {
 // Key is namespace/name.
 func (a *Application) Key() string { return a.Namespace + "/" + a.Name }
 
+// Selected says whether an Application is in the care of trigger watch. People may
+// move any other, too.
+func Selected(u *unstructured.Unstructured) bool {
+	return u.GetDeletionTimestamp() == nil && (u.GetLabels()[SelectKey] == "true" || u.GetAnnotations()[SelectKey] == "true")
+}
+
 // Parse reads an Application. It never fails: what can not be read is said in
 // Broken and Warnings.
 func Parse(u *unstructured.Unstructured) *Application {
@@ -80,12 +86,12 @@ func Parse(u *unstructured.Unstructured) *Application {
 	}
 	annotations := u.GetAnnotations()
 	a.HasAnnotations = annotations != nil
-	a.Selected = a.DeletionTimestamp == nil && (u.GetLabels()[SelectKey] == "true" || annotations[SelectKey] == "true")
-	if !a.Selected {
-		return a // the rest is of no interest, and would take memory
-	}
+	a.Selected = Selected(u)
 	r := reader{root: u.Object}
 	a.parseSource(&r)
+	if a.DeletionTimestamp != nil {
+		a.Broken, a.AsOf = fmt.Errorf("%w: the Application is being deleted", ErrNotMovable), time.Time{}
+	}
 	a.parseStatus(&r)
 	a.Settings = parseSettings(annotations, &r)
 	a.parseRecord(annotations, &r)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/proerror77/nova-staging/trigger/application"
@@ -34,12 +36,22 @@ func TestWhyAsOfCanNotBeMoved(t *testing.T) {
 		"a list":           {spec(`{"plugin":{"parameters":[{"name":"as-of","array":["x"]}]}}`), "has no string"},
 		"twice":            {spec(`{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"},{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}`), "is there twice"},
 		"no instant":       {spec(`{"plugin":{"parameters":[{"name":"as-of","string":"now"}]}}`), `found "now", want an instant`},
+		"being deleted":    {`{"metadata":{"name":"a","deletionTimestamp":"2026-11-20T12:00:00Z"},"spec":{"source":{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}}}`, "is being deleted"},
 		"broken all along": {`{` + meta + `,"spec":{"source":3,"sources":"x"},"status":[]}`, "no source has a plugin"},
 	} {
 		a := application.Parse(object(t, tt.text))
 		if !errors.Is(a.Broken, application.ErrNotMovable) || !strings.Contains(a.Broken.Error(), tt.says) || !a.AsOf.IsZero() {
 			t.Errorf("%s: %v, want %q", name, a.Broken, tt.says)
 		}
+	}
+}
+
+// A record of a move that moves nothing would be waited for in vain.
+func TestNoMoveIsWrittenWithoutAPlaceForIt(t *testing.T) {
+	t.Parallel()
+	a := &application.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "nova", ResourceVersion: "1"}}
+	if patch, err := a.Patch(application.Change{To: time.Now()}); !errors.Is(err, application.ErrNotMovable) {
+		t.Errorf("error %v, want %v; the patch is %s", err, application.ErrNotMovable, patch)
 	}
 }
 
@@ -154,7 +166,7 @@ func FuzzParse(f *testing.F) {
 		a := application.Parse(&unstructured.Unstructured{Object: o})
 		a.Judge()
 		_ = a.Stuck()
-		if a.Selected && a.Broken == nil && a.AsOf.IsZero() && len(a.Places) == 0 {
+		if a.Broken == nil && a.AsOf.IsZero() && len(a.Places) == 0 {
 			t.Fatal("neither movable nor broken")
 		}
 	})

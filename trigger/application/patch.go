@@ -37,6 +37,9 @@ func (a *Application) Patch(c Change) ([]byte, error) {
 		if a.Broken != nil {
 			return nil, fmt.Errorf("patch application %s: %w", a.Key(), a.Broken)
 		}
+		if len(a.Places) == 0 { // a record of a move that moves nothing would be waited for in vain
+			return nil, fmt.Errorf("patch application %s: %w: nothing is known of its sources", a.Key(), ErrNotMovable)
+		}
 		for _, p := range a.Places {
 			ops = append(ops,
 				operation{"test", p.Path + "/name", Parameter},

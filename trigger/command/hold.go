@@ -66,8 +66,8 @@ func (m *manual) setHold(ctx context.Context, text string) error {
 	if err != nil {
 		return m.unreachable(err)
 	}
-	if !app.Selected {
-		return fmt.Errorf("application %s: %w: it has no label or annotation %s: \"true\"", app.Key(), application.ErrNotMovable, application.SelectKey)
+	if app.Broken != nil && !app.Selected {
+		return fmt.Errorf("application %s: %w", app.Key(), app.Broken)
 	}
 	m.writer = &apply.Writer{Client: m.conn, Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler)}
 	was := app.Settings.Hold
@@ -159,12 +159,12 @@ func (p *program) status() *cobra.Command {
 		}
 		rows := []board.Row{}
 		for _, app := range apps {
-			if app.Selected {
+			if app.Selected || a.name != "" {
 				rows = append(rows, board.RowOf(app, settle.Batch{}, nil))
 			}
 		}
-		if a.name != "" && len(rows) == 0 {
-			return fmt.Errorf("application %s: %w: it has no label or annotation %s: \"true\"", a, application.ErrNotMovable, application.SelectKey)
+		if a.name != "" && !apps[0].Selected {
+			m.say("%s: trigger watch leaves it alone: it has no label or annotation %s: \"true\"", apps[0].Key(), application.SelectKey)
 		}
 		board.Order(rows)
 		return p.print(rows, func(w io.Writer) error { return table(w, rows, time.Now()) })

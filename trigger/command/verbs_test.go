@@ -59,6 +59,40 @@ func TestOnceWaitsForTheVerdict(t *testing.T) {
 	}
 }
 
+// TestVerbsNeedNoLabel moves an Application that only CI moves: the label is for
+// trigger watch.
+func TestVerbsNeedNoLabel(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{
+		Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"},
+		Labels: map[string]string{application.SelectKey: "false"},
+	})
+	w.Run()
+	w.Push("nova/auth", "good1")
+	code, out, stderr := w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s", "-o", "json")
+	if r := triggertest.Decode[printed](t, out); code != 0 || r.Verdict != "Verified" || w.Argo.Live("argocd", "nova") != "nova/auth:good1" {
+		t.Fatalf("once: %d %+v, runs %q\n%s", code, r, w.Argo.Live("argocd", "nova"), stderr)
+	}
+	w.Push("nova/auth", "bad1")
+	if code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s"); code != 11 {
+		t.Errorf("a bad push is rolled back: %d\n%s", code, stderr)
+	}
+	if code, _, stderr = w.CLI("hold", "-a", "argocd/nova", "--reason", "demo"); code != 0 {
+		t.Errorf("hold: %d\n%s", code, stderr)
+	}
+	if code, _, stderr = w.CLI("once", "-a", "argocd/nova"); code == 0 || !strings.Contains(stderr, "demo") {
+		t.Errorf("once while it is held: %d\n%s", code, stderr)
+	}
+	code, out, stderr = w.CLI("status", "-a", "argocd/nova")
+	if code != 0 || !strings.Contains(out, "argocd/nova") || !strings.Contains(stderr, "trigger watch leaves it alone") {
+		t.Errorf("status of it: %d\n%s%s", code, out, stderr)
+	}
+	if _, out, _ = w.CLI("status"); strings.Contains(out, "argocd/nova") {
+		t.Errorf("status of all that trigger watch cares for:\n%s", out)
+	}
+}
+
 // TestOnceTakesInWhatWasPushedJustBefore pushes late in a second: the instant must not
 // be that second's beginning.
 func TestOnceTakesInWhatWasPushedJustBefore(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/proerror77/nova-staging/trigger/application"
@@ -136,8 +137,16 @@ func (w *Watcher) Waiting(app *application.Application) settle.Batch {
 	return w.tracker.Batch(app.Key(), w.rules(app))
 }
 
-// parsed cuts an Application down to what is kept.
-func parsed(u *unstructured.Unstructured) *application.Application { return application.Parse(u) }
+// parsed cuts an Application down to what is kept: little more than the name of one
+// that is not selected.
+func parsed(u *unstructured.Unstructured) *application.Application {
+	if application.Selected(u) {
+		return application.Parse(u)
+	}
+	return &application.Application{ObjectMeta: metav1.ObjectMeta{
+		Name: u.GetName(), Namespace: u.GetNamespace(), UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(),
+	}}
+}
 
 // reduced drops the parts of a listed Application that are large and never read.
 func reduced(u *unstructured.Unstructured) *unstructured.Unstructured {
