@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"regexp"
@@ -27,6 +28,8 @@ func (a *Account) door() http.Handler {
 			a.note(r.Out)
 		},
 		ModifyResponse: refusal,
+		// Programs that are ended do not wait for their answers.
+		ErrorLog: log.New(io.Discard, "", 0),
 	}
 }
 

@@ -25,13 +25,25 @@ func (a *Account) Enforce(t testing.TB) (lift func()) {
 // authorizeAfter sets how many calls are let through without a look.
 func (a *Account) authorizeAfter(t testing.TB, calls string) {
 	t.Helper()
-	res, err := http.Post(a.moto.String()+"/moto-api/reset-auth", "text/plain", strings.NewReader(calls))
+	a.tell(t, "reset-auth", calls)
+}
+
+// Empty takes everything out of the account.
+func (a *Account) Empty(t testing.TB) {
+	t.Helper()
+	a.tell(t, "reset", "")
+}
+
+// tell speaks to moto itself, not to the account.
+func (a *Account) tell(t testing.TB, what, text string) {
+	t.Helper()
+	res, err := http.Post(a.moto.String()+"/moto-api/"+what, "text/plain", strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		t.Fatalf("switch IAM: %s", res.Status)
+		t.Fatalf("tell moto to %s: %s", what, res.Status)
 	}
 }
 
