@@ -34,6 +34,7 @@ type Account struct {
 
 	moto *url.URL
 	aws  string // the CLI's path
+	home string // with nothing in it
 
 	mu    sync.Mutex
 	calls map[string][]Call // by access key
@@ -45,9 +46,9 @@ type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 // root may do everything. moto takes any key until [Account.Enforce].
 var root = Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMIexample"}
 
-// need gives the path of a program. Where nothing may be left out, its absence
+// Program gives the path of a program that comes with moto. Where nothing may be left out, its absence
 // fails the test.
-func need(t testing.TB, program string) string {
+func Program(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -66,8 +67,8 @@ var running = regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)`)
 // AWS CLI is missing. Not to be used from several goroutines.
 func Start(t testing.TB) *Account {
 	t.Helper()
-	a := &Account{aws: need(t, "aws"), calls: map[string][]Call{}}
-	cmd := exec.Command(need(t, "moto_server"), "-H", "127.0.0.1", "-p", "0")
+	a := &Account{aws: Program(t, "aws"), home: t.TempDir(), calls: map[string][]Call{}}
+	cmd := exec.Command(Program(t, "moto_server"), "-H", "127.0.0.1", "-p", "0")
 	cmd.Env = append(os.Environ(), "MOTO_ACCOUNT_ID="+ID, "PYTHONUNBUFFERED=1")
 	out, err := cmd.StderrPipe()
 	if err != nil {
@@ -122,7 +123,7 @@ func (a *Account) Env() []string { return a.EnvFor(root) }
 // EnvFor is [Account.Env] with another key.
 func (a *Account) EnvFor(c Credentials) []string {
 	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.DevNull, "GORACE=atexit_sleep_ms=20",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + a.home, "GORACE=atexit_sleep_ms=20",
 		"AWS_ENDPOINT_URL=" + a.URL, "NO_PROXY=127.0.0.1", "AWS_REGION=" + Region, "AWS_DEFAULT_REGION=" + Region,
 		"AWS_ACCESS_KEY_ID=" + c.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey, "AWS_SESSION_TOKEN=" + c.SessionToken,
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
