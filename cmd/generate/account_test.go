@@ -204,6 +204,7 @@ func TestGenerateOnAnAccountThatIsNotOurs(t *testing.T) {
 	t.Run("the role of the README is what it needs", func(t *testing.T) {
 		s.rights(t, shownPolicy(t, "README.md"), s.world.Overlay("staging"))
 	})
+	t.Run("a role that wants an external ID", s.externalID)
 	t.Run("the scan gate needs one action more", s.scanGate)
 }
 
@@ -262,6 +263,45 @@ func (s *second) rights(t *testing.T, p motoaccount.Policy, dir string) {
 		r := execute(t, s.account.EnvFor(c), "--revision", s.last, "--no-cache", dir)
 		return motoaccount.Run{OK: r.status == 0 && strings.Contains(r.stdout, "@sha256:"), Said: r.stderr}
 	})
+}
+
+// externalID reads through a role that only those may assume who name its external
+// ID. moto also lets in who names none.
+func (s *second) externalID(t *testing.T) {
+	s.account.Role(t, "reader", shownPolicy(t, "README.md"))
+	arn := s.account.TrustWith(t, "reader", "agreed")
+	assume := ecremulator.Must(motoaccount.ParsePolicy(`{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "` + arn + `"}`))
+	caller, stranger := s.account.Role(t, "caller", assume), s.account.Role(t, "stranger", assume.Without("sts:AssumeRole"))
+	dir := s.one(t, s.world.Registry.Host()+"/nova/auth-service", "commit: {}")
+	defer s.account.Enforce(t)()
+	for _, tt := range []struct {
+		name   string
+		who    motoaccount.Credentials
+		option string
+		status int
+		says   string
+	}{
+		{"the right one", caller, ",external-id=agreed", 0, ":" + s.last + "@sha256:"},
+		{"another one", caller, ",external-id=guessed", 7, "role " + arn + " could not be assumed: AssumeRole: AccessDenied"},
+		{"a caller who may not assume it", stranger, ",external-id=agreed", 7, "is not authorized to perform: sts:AssumeRole"},
+		{"without the role", caller, "-", 7, "is not authorized to perform: ecr:BatchGetImage"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := []string{"--no-cache", "--revision", s.last, dir}
+			if tt.option != "-" {
+				args = append(args, "--assume-role", "*.amazonaws.com="+arn+tt.option)
+			}
+			r := execute(t, s.account.EnvFor(tt.who), args...)
+			if r.status != tt.status || !strings.Contains(r.stdout+r.stderr, tt.says) || r.status != 0 && r.stdout != "" {
+				t.Errorf("exit status %d, want %d, and %q in\n%s%s", r.status, tt.status, tt.says, r.stdout, r.stderr)
+			}
+			for _, secret := range []string{tt.who.SecretAccessKey, tt.who.SessionToken} {
+				if strings.Contains(r.stderr, secret) {
+					t.Errorf("it says a secret: %s", r.stderr)
+				}
+			}
+		})
+	}
 }
 
 // shownPolicy is the policy that a page shows in JSON.

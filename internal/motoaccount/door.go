@@ -18,7 +18,7 @@ import (
 type Call struct{ Action, Resource string }
 
 // door stands before moto. It notes who calls what, and gives moto's refusals the
-// form that services with a JSON protocol have: moto sends IAM's XML to all.
+// form that each protocol has: moto sends EC2's XML to all.
 func (a *Account) door() http.Handler {
 	return &httputil.ReverseProxy{
 		// The Host is signed.
@@ -79,7 +79,7 @@ func (a *Account) Calls(c Credentials) []Call {
 }
 
 func refusal(r *http.Response) error {
-	if r.StatusCode != http.StatusForbidden || r.Request.Header.Get("X-Amz-Target") == "" {
+	if r.StatusCode != http.StatusForbidden {
 		return nil
 	}
 	body, err := io.ReadAll(r.Body)
@@ -90,7 +90,12 @@ func refusal(r *http.Response) error {
 		Code    string `xml:"Errors>Error>Code"`
 		Message string `xml:"Errors>Error>Message"`
 	}
-	if xml.Unmarshal(body, &e) == nil && e.Code != "" {
+	known := xml.Unmarshal(body, &e) == nil && e.Code != ""
+	switch {
+	case !known:
+	case r.Request.Header.Get("X-Amz-Target") == "": // IAM, STS
+		body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("<Errors>"), nil), []byte("</Errors>"), nil)
+	default:
 		if e.Code == "AccessDenied" {
 			e.Code = "AccessDeniedException"
 		}
@@ -99,9 +104,9 @@ func refusal(r *http.Response) error {
 		}
 		r.StatusCode, r.Status = http.StatusBadRequest, "400 Bad Request"
 		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-		r.ContentLength = int64(len(body))
 	}
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	r.ContentLength = int64(len(body))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
 }

@@ -68,13 +68,29 @@ func (a *Account) Role(t testing.TB, name string, p Policy) Credentials {
 		t.Fatal(err)
 	}
 	out, err := sts.NewFromConfig(cfg).AssumeRole(t.Context(), &sts.AssumeRoleInput{
-		RoleArn: aws.String("arn:aws:iam::" + ID + ":role/" + name), RoleSessionName: aws.String("test"),
+		RoleArn: aws.String(roleARN(name)), RoleSessionName: aws.String("test"),
 	})
 	if err != nil {
 		t.Fatalf("assume role %s: %v", name, err)
 	}
 	return Credentials{*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken}
 }
+
+// TrustWith has a role take only those who name an external ID, any of the account.
+func (a *Account) TrustWith(t testing.TB, role, externalID string) (arn string) {
+	t.Helper()
+	document, err := json.Marshal(Policy{Version: "2012-10-17", Statement: []Statement{{
+		Effect: "Allow", Principal: map[string]string{"AWS": "*"}, Action: texts{"sts:AssumeRole"},
+		Condition: map[string]any{"StringEquals": map[string]string{"sts:ExternalId": externalID}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.iam(t, url.Values{"Action": {"UpdateAssumeRolePolicy"}, "RoleName": {role}, "PolicyDocument": {string(document)}})
+	return roleARN(role)
+}
+
+func roleARN(name string) string { return "arn:aws:iam::" + ID + ":role/" + name }
 
 // iam makes one call to IAM; its other statuses than 200 that are fine are named.
 func (a *Account) iam(t testing.TB, form url.Values, fine ...int) {
