@@ -83,7 +83,7 @@ func newStaging(seed uint64, dir string, e *ecremulator.Server) (*staging, error
 		return nil, err
 	}
 	// As the documentation has it, so that no push dies of kills and duplicates.
-	if w.queue, err = e.CreateQueue(queueAccount, region, name, ecremulator.QueueOptions{DeadLetter: w.dead, MaxReceives: 20}); err != nil {
+	if w.queue, err = e.CreateQueue(queueAccount, region, name, ecremulator.QueueOptions{Wait: 20 * time.Second, DeadLetter: w.dead, MaxReceives: 20}); err != nil {
 		return nil, err
 	}
 	w.queue.SetDuplicates(rng.Float64()/4, seed)

@@ -79,7 +79,7 @@ func (b *bench) run() error {
 		return err
 	}
 	dead := ecremulator.Must(ecr.CreateQueue(account, region, "dead", ecremulator.QueueOptions{}))
-	queue := ecremulator.Must(ecr.CreateQueue(account, region, "nova-trigger", ecremulator.QueueOptions{DeadLetter: dead, MaxReceives: 20}))
+	queue := ecremulator.Must(ecr.CreateQueue(account, region, "nova-trigger", ecremulator.QueueOptions{Wait: 20 * time.Second, DeadLetter: dead, MaxReceives: 20}))
 	queue.SetDuplicates(b.duplicates, 1)
 	queue.SetUnordered(true)
 	users := map[string][]string{}

@@ -65,7 +65,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	queue, err := e.CreateQueue(novaworld.Account, novaworld.Region, "nova-trigger", ecremulator.QueueOptions{})
+	queue, err := e.CreateQueue(novaworld.Account, novaworld.Region, "nova-trigger", ecremulator.QueueOptions{Wait: 20 * time.Second})
 	if err != nil {
 		return err
 	}

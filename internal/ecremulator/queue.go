@@ -18,6 +18,7 @@ type Queue struct {
 	account    string
 	region     string
 	visibility time.Duration
+	wait       time.Duration
 	maxReceive int
 	dead       *Queue
 
@@ -45,6 +46,8 @@ type message struct {
 type QueueOptions struct {
 	// Visibility of a received message that says nothing else. Default 30 s.
 	Visibility time.Duration
+	// Wait of a receive that says nothing else, in whole seconds. Default 0.
+	Wait time.Duration
 	// DeadLetter gets what was received MaxReceives times and not deleted.
 	DeadLetter  *Queue
 	MaxReceives int
@@ -62,7 +65,7 @@ func (e *Emulator) CreateQueue(account, region, name string, o QueueOptions) (*Q
 		o.Visibility = 30 * time.Second
 	}
 	q := &Queue{
-		name: name, account: account, region: region, visibility: o.Visibility,
+		name: name, account: account, region: region, visibility: o.Visibility, wait: o.Wait,
 		maxReceive: o.MaxReceives, dead: o.DeadLetter, arrived: make(chan struct{}), random: rand.New(rand.NewPCG(1, 2)),
 	}
 	e.mu.Lock()

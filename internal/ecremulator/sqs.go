@@ -142,7 +142,7 @@ func sqsError(r *request, err *apiError) response {
 type sqsReceiveInput struct {
 	MaxNumberOfMessages         *int
 	VisibilityTimeout           *int
-	WaitTimeSeconds             int
+	WaitTimeSeconds             *int
 	AttributeNames              []string
 	MessageSystemAttributeNames []string
 }
@@ -166,9 +166,12 @@ func sqsReceive(_ *Emulator, r *request, q *Queue, in *sqsReceiveInput) (any, *a
 	if in.VisibilityTimeout != nil {
 		visibility = time.Duration(*in.VisibilityTimeout) * time.Second
 	}
-	limit := time.Duration(in.WaitTimeSeconds) * time.Second
+	limit := q.wait
+	if in.WaitTimeSeconds != nil {
+		limit = time.Duration(*in.WaitTimeSeconds) * time.Second
+	}
 	if limit < 0 || limit > maxSQSWait {
-		return nil, clientError("InvalidParameterValue", "Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.", in.WaitTimeSeconds)
+		return nil, clientError("InvalidParameterValue", "Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.", int(limit.Seconds()))
 	}
 	wanted := append(in.AttributeNames, in.MessageSystemAttributeNames...)
 	deadline := time.Now().Add(limit)
@@ -285,9 +288,10 @@ func sqsChangeVisibilityBatch(_ *Emulator, _ *request, q *Queue, in *sqsBatch) (
 
 func sqsAttributes(_ *Emulator, _ *request, q *Queue, in *struct{ AttributeNames []string }) (any, *apiError) {
 	all := map[string]string{
-		"QueueArn":                    q.ARN(),
-		"ApproximateNumberOfMessages": strconv.Itoa(q.Visible()),
-		"VisibilityTimeout":           strconv.Itoa(int(q.visibility.Seconds())),
+		"QueueArn":                      q.ARN(),
+		"ApproximateNumberOfMessages":   strconv.Itoa(q.Visible()),
+		"VisibilityTimeout":             strconv.Itoa(int(q.visibility.Seconds())),
+		"ReceiveMessageWaitTimeSeconds": strconv.Itoa(int(q.wait.Seconds())),
 	}
 	if q.dead != nil {
 		all["RedrivePolicy"] = string(marshal(map[string]any{"deadLetterTargetArn": q.dead.ARN(), "maxReceiveCount": q.maxReceive}))

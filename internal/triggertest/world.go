@@ -64,7 +64,7 @@ func New(t testing.TB) *World {
 		t.Fatal(err)
 	}
 	w.Dead = ecremulator.Must(w.ECR.CreateQueue(Account, Region, "nova-trigger-dead", ecremulator.QueueOptions{}))
-	w.Queue = ecremulator.Must(w.ECR.CreateQueue(Account, Region, "nova-trigger", ecremulator.QueueOptions{DeadLetter: w.Dead, MaxReceives: 3}))
+	w.Queue = ecremulator.Must(w.ECR.CreateQueue(Account, Region, "nova-trigger", ecremulator.QueueOptions{Wait: 20 * time.Second, DeadLetter: w.Dead, MaxReceives: 3}))
 	w.ECR.EmitTo(w.Queue)
 	if w.Kubeconfig, err = w.API.Kubeconfig(t.TempDir()); err != nil {
 		t.Fatal(err)

@@ -200,7 +200,7 @@ func (q *Queue) receive(ctx context.Context, deliver func(push.Delivery)) {
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 				types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp, types.MessageSystemAttributeNameSentTimestamp,
 			},
-		})
+		}, sqs.WithAPIOptions(sayWait))
 		cancel()
 		if err != nil {
 			if ctx.Err() != nil {

@@ -1,0 +1,60 @@
+package queue_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/proerror77/nova-staging/internal/triggertest"
+	"github.com/proerror77/nova-staging/trigger/cluster"
+	"github.com/proerror77/nova-staging/trigger/metrics"
+	"github.com/proerror77/nova-staging/trigger/push"
+	"github.com/proerror77/nova-staging/trigger/queue"
+)
+
+// TestAnIdleQueueIsKnownToWorkAtOnce has a queue that lets receives wait for 20 s
+// unless they say otherwise, as the template makes it. Left to that, the first one was
+// taken for a failure after 10 s, and so was each that followed.
+func TestAnIdleQueueIsKnownToWorkAtOnce(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	registry := prometheus.NewRegistry()
+	var log triggertest.Log
+	q, err := queue.New(t.Context(), queue.Options{
+		URL: w.QueueURL(), Receivers: 1, AWS: w.AWS(), Clock: &cluster.Clock{},
+		Metrics: metrics.New(registry), Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(ctx, func(push.Delivery) {}) }()
+	began := time.Now()
+	w.Eventually("the queue is up", func() bool { return up(t, registry) }, &log)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	cancel()
+	if err := <-ended; err != nil || strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("%v\n%s", err, &log)
+	}
+}
+
+func up(t *testing.T, registry *prometheus.Registry) bool {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "nova_trigger_source_up" {
+			return f.Metric[0].Gauge.GetValue() == 1
+		}
+	}
+	return false
+}
