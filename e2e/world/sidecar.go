@@ -38,7 +38,14 @@ func (w *World) RemoveSidecar(ctx context.Context) error {
 	if n := len(sidecarLines.FindAll(b, -1)); n != 1 {
 		return fmt.Errorf("%s: want components and images before patches once, found %d", file, n)
 	}
-	if err := os.WriteFile(file, sidecarLines.ReplaceAll(b, []byte("patches:")), 0o644); err != nil {
+	if err := os.WriteFile(file, sidecarLines.ReplaceAll(b, []byte("patches:\n- path: probes.yaml")), 0o644); err != nil {
+		return err
+	}
+	probes, err := os.ReadFile(filepath.Join(w.Folder("argocd"), "probes.yaml"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "probes.yaml"), probes, 0o644); err != nil {
 		return err
 	}
 	if _, err := w.apply(ctx, "without-sidecar"); err != nil {
