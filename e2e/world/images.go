@@ -84,12 +84,8 @@ func (k ko) onNode(ctx context.Context, packages ...string) ([]string, error) {
 	return ordered, nil
 }
 
-// image builds one package as an image to push.
-func (k ko) image(ctx context.Context, pkg string) (v1.Image, error) {
-	dir, err := os.MkdirTemp("", "nova-e2e-layout-")
-	if err != nil {
-		return nil, err
-	}
+// image builds one package as an image to push, whose layers stay in a folder.
+func (k ko) image(ctx context.Context, pkg, dir string) (v1.Image, error) {
 	c := k.command("--push=false", "--oci-layout-path="+dir, pkg)
 	c.env = append(c.env, "KO_DOCKER_REPO=nova.invalid")
 	if _, err := c.run(ctx); err != nil {

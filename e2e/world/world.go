@@ -125,7 +125,7 @@ func (w *World) prepare(ctx context.Context) error {
 		return c.load(ctx, w.settings.Load)
 	})
 	g.Go(func() (err error) {
-		if w.smoke, err = w.ko().image(ctx, "./cmd/smoke"); err != nil {
+		if w.smoke, err = w.ko().image(ctx, "./cmd/smoke", filepath.Join(w.temp, "smoke-image")); err != nil {
 			return err
 		}
 		w.layer, err = serviceLayer(ctx, w.settings)
