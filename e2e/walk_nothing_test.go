@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
 	"github.com/proerror77/nova-staging/e2e/world"
+	"github.com/proerror77/nova-staging/internal/motoaccount"
 	"github.com/proerror77/nova-staging/internal/novaworld"
 )
 
@@ -21,6 +22,7 @@ import (
 // repositories and a cluster without Argo CD. It is the last scenario: what the
 // suite has installed is gone.
 func TestFromNothing(t *testing.T) {
+	iam := motoaccount.Start(t)
 	var k *walk
 	var account world.Account
 	testenv.Test(t, features.New("from nothing to the first verified deployment, as docs/first-image.md has it").
@@ -34,7 +36,7 @@ func TestFromNothing(t *testing.T) {
 			k = newWalk(ctx, t, "first-image", account)
 			developers, argoCDs, err := w.NewRepository(ctx, "your-organisation/Nova")
 			need(t, err)
-			k.Env = append(k.Env, "LAB_REPOSITORY="+argoCDs, "LAB_PATCHES="+labPatches(account))
+			k.Env = append(k.Env, "LAB_REPOSITORY="+argoCDs, "LAB_PATCHES="+labPatches(account), "LAB_IAM="+iam.URL)
 			k.needs(ctx, t, "git clone --quiet https://github.com/proerror77/nova-staging && git clone --quiet "+developers+" ~/Nova")
 			// One small node, as everywhere in the suite.
 			overlays := filepath.Join(k.Home, "Nova", "manifests", "nova", "overlays")
@@ -52,6 +54,11 @@ func TestFromNothing(t *testing.T) {
 		})).
 		Assess("the sidecar", step(func(ctx context.Context, t *testing.T) {
 			k.run(ctx, t, "role")
+			var role struct{ PolicyNames []string }
+			iam.JSON(t, &role, "iam", "list-role-policies", "--role-name", "nova-staging-generate")
+			if len(role.PolicyNames) != 1 {
+				t.Errorf("the role has the policies %s, want one", role.PolicyNames)
+			}
 			k.run(ctx, t, "sidecar")
 			k.needs(ctx, t, "kubectl apply --server-side -f ~/argocd/networkpolicy.yaml")
 			if !w.HasSidecar(ctx) {

@@ -4,20 +4,22 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
+	"net"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
+
+	"github.com/proerror77/nova-staging/smoke/reach"
 )
 
 // forward opens local ports to a Pod's, until ctx ends, and gives the local
-// addresses in the order of the ports.
-func forward(ctx context.Context, config *rest.Config, namespace, selector string, ports ...int) ([]string, error) {
+// addresses in the order of the ports. Each connection has a tunnel of its own: in one
+// that is shared, as kubectl's is, a client that goes away in the middle of an answer
+// blocks all others.
+func forward(ctx context.Context, config *rest.Config, namespace, selector string, ports ...int32) ([]string, error) {
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -31,34 +33,45 @@ func forward(ctx context.Context, config *rest.Config, namespace, selector strin
 	if len(running) != 1 {
 		return nil, fmt.Errorf("forward to %s in %s: want one Pod, found %d", selector, namespace, len(running))
 	}
-	transport, upgrader, err := spdy.RoundTripperFor(config)
+	tunnels, err := reach.NewTunnels(config)
 	if err != nil {
 		return nil, err
 	}
-	url := kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(running[0].Name).SubResource("portforward").URL()
-	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
-	specs := make([]string, len(ports))
-	for i, p := range ports {
-		specs[i] = fmt.Sprintf("0:%d", p)
-	}
-	ready, failed := make(chan struct{}), make(chan error, 1)
-	f, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, specs, ctx.Done(), ready, io.Discard, io.Discard)
-	if err != nil {
-		return nil, err
-	}
-	go func() { failed <- f.ForwardPorts() }()
-	select {
-	case <-ready:
-	case err := <-failed:
-		return nil, fmt.Errorf("forward to %s in %s: %w", selector, namespace, err)
-	}
-	local, err := f.GetPorts()
-	if err != nil {
-		return nil, err
-	}
-	addresses := make([]string, len(local))
-	for i, p := range local {
-		addresses[i] = fmt.Sprintf("127.0.0.1:%d", p.Local)
+	var addresses []string
+	for _, port := range ports {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("forward to %s in %s: %w", selector, namespace, err)
+		}
+		context.AfterFunc(ctx, func() { _ = listener.Close() })
+		go serveForward(listener, func() (net.Conn, error) { return tunnels.Dial(ctx, namespace, running[0].Name, port) })
+		addresses = append(addresses, listener.Addr().String())
 	}
 	return addresses, nil
+}
+
+// serveForward joins each connection to one that dial makes.
+func serveForward(listener net.Listener, dial func() (net.Conn, error)) {
+	for {
+		here, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer func() { _ = here.Close() }()
+			there, err := dial()
+			if err != nil {
+				return // the client sees its connection end
+			}
+			defer func() { _ = there.Close() }()
+			ended := make(chan struct{}, 2)
+			for _, pair := range [][2]net.Conn{{here, there}, {there, here}} {
+				go func() {
+					_, _ = io.Copy(pair[0], pair[1])
+					ended <- struct{}{}
+				}()
+			}
+			<-ended // HTTP is spoken here: nobody goes on with half a connection
+		}()
+	}
 }

@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 )
 
-// awsStub is aws, but for the services that the lab has not: there the real one
-// looks at the arguments and calls nobody.
+// awsStub is aws, but for the services that the lab has not: IAM is at $LAB_IAM, and
+// for EKS the real one looks at the arguments and calls nobody.
 const awsStub = `#!/bin/sh
 export HOME="$LAB_HOME"
 case "$1" in
-iam | eks) exec %[1]s "$@" --generate-cli-skeleton output ;;
+iam) exec %[1]s --endpoint-url "${LAB_IAM:?the lab has no IAM}" "$@" ;;
+eks) exec %[1]s "$@" --generate-cli-skeleton output ;;
 esac
 exec %[1]s "$@"
 `

@@ -11,9 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
-	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/proerror77/nova-staging/smoke/cluster"
 	"github.com/proerror77/nova-staging/smoke/config"
@@ -24,10 +21,10 @@ import (
 // to Services through the API server's proxy. Names of the cluster are found in its state,
 // not in DNS.
 type Forward struct {
-	config    *rest.Config
 	state     *cluster.Watcher
 	namespace string
 	proxy     *Proxy
+	tunnels   *Tunnels
 }
 
 var _ Reach = (*Forward)(nil)
@@ -38,7 +35,7 @@ func NewForward(config *rest.Config, state *cluster.Watcher, namespace string) (
 	if err != nil {
 		return nil, err
 	}
-	return &Forward{config: config, state: state, namespace: namespace, proxy: p}, nil
+	return &Forward{state: state, namespace: namespace, proxy: p, tunnels: &Tunnels{config: config, base: p.base}}, nil
 }
 
 // Rights are those for tunnels and for the Services' proxy.
@@ -157,65 +154,5 @@ func (f *Forward) behind(svc *corev1.Service) []*corev1.Pod {
 }
 
 func (f *Forward) dialPod(ctx context.Context, pod string, port int32) (net.Conn, error) {
-	type opened struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		tunnel, err := f.connect(pod)
-		if err != nil {
-			done <- opened{err: err}
-			return
-		}
-		c, err := open(tunnel, port)
-		if err != nil {
-			tunnel.Close()
-			done <- opened{err: err} // a nil *stream is no nil net.Conn
-			return
-		}
-		done <- opened{conn: c}
-	}()
-	select {
-	case o := <-done:
-		if o.err != nil {
-			return nil, fmt.Errorf("%w: forward a port of pod %s: %w", ErrWay, pod, o.err)
-		}
-		return o.conn, nil
-	case <-ctx.Done():
-		go func() {
-			if o := <-done; o.conn != nil {
-				o.conn.Close()
-			}
-		}()
-		return nil, fmt.Errorf("%w: forward a port of pod %s: %w", ErrWay, pod, ctx.Err())
-	}
-}
-
-// connect opens a tunnel: over a websocket, or SPDY where the server is older.
-func (f *Forward) connect(pod string) (httpstream.Connection, error) {
-	u := *f.proxy.base
-	full, err := u.Parse(strings.TrimSuffix(u.EscapedPath(), "/") + fmt.Sprintf("/api/v1/namespaces/%s/pods/%s/portforward", f.namespace, pod))
-	if err != nil {
-		return nil, err
-	}
-	rt, upgrader, err := spdy.RoundTripperFor(f.config)
-	if err != nil {
-		return nil, err
-	}
-	dialer := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: rt}, http.MethodPost, full)
-	if ws, err := portforward.NewSPDYOverWebsocketDialerForStreaming(full, f.config); err == nil {
-		dialer = portforward.NewFallbackDialerForStreaming(ws, dialer, func(err error) bool {
-			return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-		})
-	}
-	conn, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
-	if err != nil {
-		return nil, err
-	}
-	if protocol != portforward.PortForwardProtocolV1Name {
-		conn.Close()
-		return nil, fmt.Errorf("the server speaks %q, want %q", protocol, portforward.PortForwardProtocolV1Name)
-	}
-	return conn, nil
+	return f.tunnels.Dial(ctx, f.namespace, pod, port)
 }
