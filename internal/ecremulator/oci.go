@@ -325,7 +325,8 @@ func (e *Emulator) authenticatePassword(o *ociRequest) *apiError {
 	_, secret, ok := o.http.BasicAuth()
 	if !ok {
 		read := o.http.Method == http.MethodGet || o.http.Method == http.MethodHead
-		if e.anonymous && read {
+		// Not /v2/ itself: Docker's daemon learns there whether a push needs its password.
+		if e.anonymous && read && o.repository != "" {
 			return nil
 		}
 		return errUnknownKey()

@@ -185,6 +185,15 @@ func TestARegistryIsFoundByItsHost(t *testing.T) {
 	if res := get("", ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("the first registry answered %d for another's repository", res.StatusCode)
 	}
+	// Docker's daemon asks here whether it needs its password, and never sends it otherwise.
+	ping, err := http.Get(f.URL + "/v2/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ping.Body.Close()
+	if ping.StatusCode != http.StatusUnauthorized {
+		t.Errorf("/v2/ answered %d, want a challenge", ping.StatusCode)
+	}
 	// Anonymous is for pulls only.
 	if err := remote.Write(f.at(repo+":v1"), must(random.Image(10, 1))); err == nil {
 		t.Error("an anonymous push went through")
