@@ -19,6 +19,7 @@ type Describer interface {
 // Make it with [NewAges].
 type Ages struct {
 	describer Describer
+	count     func(error)
 	log       *slog.Logger
 
 	mu      sync.Mutex
@@ -30,9 +31,10 @@ type Ages struct {
 // maxAges bounds the memory.
 const maxAges = 50_000
 
-// NewAges makes one; without a describer it knows nothing.
-func NewAges(d Describer, log *slog.Logger) *Ages {
-	return &Ages{describer: d, log: log, known: map[string]time.Time{}, ask: make(chan Image, 256)}
+// NewAges makes one; without a describer it knows nothing. count is told how each call
+// ended.
+func NewAges(d Describer, count func(error), log *slog.Logger) *Ages {
+	return &Ages{describer: d, count: count, log: log, known: map[string]time.Time{}, ask: make(chan Image, 256)}
 }
 
 // Pushed is when an image was pushed; zero while that is not known.
@@ -85,6 +87,7 @@ func (a *Ages) look(ctx context.Context, i Image) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	found, err := a.describer.Describe(ctx, repo, []string{i.Digest})
+	a.count(err)
 	if err != nil {
 		if !a.refused && ctx.Err() == nil {
 			a.refused = true

@@ -148,7 +148,7 @@ func (p *program) runWatch(ctx context.Context, f *watchFlags) error {
 	if err != nil {
 		return err
 	}
-	ages := board.NewAges(describer, log)
+	ages := board.NewAges(describer, m.CountECR, log)
 	registerGauges(registry, w, conn)
 
 	// What the libraries have to say goes into the same log.

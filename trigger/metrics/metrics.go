@@ -51,7 +51,7 @@ func New(r prometheus.Registerer) *Metrics {
 		Errors:         counter("errors_total", "Failed calls, by what was called.", "source"),
 		Leader:         gauge("leader", "1 on the replica that acts."),
 		ClockOffset:    gauge("clock_offset_seconds", "How far AWS's clock is ahead of ours; 0 below two seconds."),
-		ECRCalls:       counter("ecr_calls_total", "DescribeImages calls of the poller.", "result"),
+		ECRCalls:       counter("ecr_calls_total", "DescribeImages calls: of the poller, and for the push times on the board.", "result"),
 		SourceUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "nova", Subsystem: "trigger", Name: "source_up", Help: "1 while pushes can be heard of from a source.",
 		}, []string{"source"}),

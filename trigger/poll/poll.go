@@ -150,7 +150,7 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 	clock := &ecr.Clock{}
 	var found []push.Push
 	err = p.o.Lister.List(ecr.WithClock(ctx, clock), repo, func(page []ecr.Image) error {
-		p.o.Metrics.ECRCalls.WithLabelValues("ok").Inc()
+		p.o.Metrics.CountECR(nil)
 		for _, image := range page {
 			if image.PushedAt.After(since) && image.NotImage() == "" {
 				found = append(found, pushesOf(r, image)...)
@@ -198,11 +198,7 @@ func pushesOf(r push.Repository, image ecr.Image) []push.Push {
 // can not be reached.
 func (p *Poller) failed(r push.Repository, err error) bool {
 	p.o.Metrics.Errors.WithLabelValues("ecr").Inc()
-	result := "error"
-	if ecr.IsThrottled(err) {
-		result = "throttled"
-	}
-	p.o.Metrics.ECRCalls.WithLabelValues(result).Inc()
+	p.o.Metrics.CountECR(err)
 	if errors.Is(err, ecr.ErrUnavailable) {
 		if p.slow == 0 {
 			p.o.Log.Warn("ECR throttles or can not be reached: polling less often", "error", err)
