@@ -47,6 +47,7 @@ func TestDayTwo(t *testing.T) {
 			first = history[len(history)-1].Source.AsOf()
 			dirty()
 			k = newWalk(ctx, t, "day-two", w.NovaAccount())
+			need(t, w.GrantCI(ctx))
 			programs, err := w.Programs(ctx)
 			need(t, err)
 			k.Env = append(k.Env, "LAB_TRIGGER="+w.Folder("trigger"))
@@ -149,6 +150,9 @@ func TestDayTwo(t *testing.T) {
 			k.needs(ctx, t, "kubectl -n argocd wait --for=delete pod -l app.kubernetes.io/name=nova-trigger --timeout=40s")
 			if said := k.needs(ctx, t, "kubectl get all,validatingadmissionpolicies -A -l app.kubernetes.io/name=nova-trigger -o name"); said != "" {
 				t.Errorf("trigger has left\n%s", said)
+			}
+			if err := w.TryPatch(ctx, world.AsCI, `[{"op":"replace","path":"/spec/source/repoURL","value":"https://github.com/evil/repo.git"}]`); err == nil || !strings.Contains(err.Error(), "trigger may") {
+				t.Errorf("without trigger's policy CI may read another repository: %v", err)
 			}
 			// The suite's own overlay adds to smoke's config, which goes with smoke.
 			k.needs(ctx, t, "git pull --quiet && sed -i '/^configMapGenerator:/,/probes.yaml/d' "+world.Overlay+"/kustomization.yaml")

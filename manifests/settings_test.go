@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -194,6 +195,31 @@ func TestTheRepoServersPolicyNamesItsNamespace(t *testing.T) {
 	readYAML(t, &p, "argocd", "settings", "networkpolicy.yaml")
 	if p.Namespace != "argocd" {
 		t.Errorf("namespace %q, want argocd", p.Namespace)
+	}
+}
+
+// TestWhoMayMoveAsOfIsLimited: RBAC lets them patch all of an Application, so each of
+// the two brings the policy that does not, and taking one away leaves the other's.
+func TestWhoMayMoveAsOfIsLimited(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, folder := range []string{"trigger", filepath.Join("settings", "ci")} {
+		r, err := build(filesys.MakeFsOnDisk(), filepath.Join("argocd", folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies, bindings := all[*admissionv1.ValidatingAdmissionPolicy](r), all[*admissionv1.ValidatingAdmissionPolicyBinding](r)
+		if len(policies) != 1 || len(bindings) != 1 {
+			t.Fatalf("%s has %d policies and %d bindings, want one each", folder, len(policies), len(bindings))
+		}
+		name := policies[0].Name
+		if bindings[0].Spec.PolicyName != name || !slices.Contains(bindings[0].Spec.ValidationActions, admissionv1.Deny) {
+			t.Errorf("%s: the policy %s is bound by %+v", folder, name, bindings[0].Spec)
+		}
+		if names[name] {
+			t.Errorf("%s: the name %s is the other's, too", folder, name)
+		}
+		names[name] = true
 	}
 }
 

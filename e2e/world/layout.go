@@ -31,6 +31,7 @@ func (w *World) layOut(built images) error {
 		"shipped":     filepath.Join(manifests, "application"),
 
 		"shipped-trigger":       filepath.Join(manifests, "trigger"),
+		"admission":             filepath.Join(manifests, "admission"), // which that refers to
 		"shipped-observability": filepath.Join(w.settings.Root, "manifests", "observability"),
 	} {
 		if err := os.CopyFS(filepath.Join(w.temp, to), os.DirFS(from)); err != nil {

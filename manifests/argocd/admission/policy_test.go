@@ -1,4 +1,4 @@
-package trigger_test
+package admission_test
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ type policy struct {
 
 func load(t *testing.T) policy {
 	t.Helper()
-	data, err := os.ReadFile("admission.yaml")
+	data, err := os.ReadFile("policy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func load(t *testing.T) policy {
 			return p
 		}
 	}
-	t.Fatal("admission.yaml has no ValidatingAdmissionPolicy")
+	t.Fatal("policy.yaml has no ValidatingAdmissionPolicy")
 	return policy{}
 }
 
