@@ -175,6 +175,28 @@ func TestDayTwo(t *testing.T) {
 			if said := k.needs(ctx, t, "kubectl -n nova get configmap,job -o name"); strings.Contains(said, "nova-release") || strings.Contains(said, "smoke") {
 				t.Errorf("there is still\n%s", said)
 			}
+			// And back, with smoke; then away again.
+			k.run(ctx, t, "plugin again")
+			k.needs(ctx, t, "git revert --no-edit HEAD && git push -q")
+			_, err = w.Application.Refresh(ctx, false)
+			need(t, err)
+			_, err = w.Application.Wait(ctx, 2*time.Minute, "smoke has passed with the plugin again", func(s world.State) bool {
+				phase, _ := s.Status.OperationState.Hook("smoke")
+				return phase == "Succeeded" && s.Status.OperationState.Phase == "Succeeded" && s.Status.Sync.Status == "Synced"
+			})
+			need(t, err)
+			if now := podIDs(ctx, t); !maps.Equal(now, running) {
+				t.Errorf("the Pods are not the same: %v, before %v", now, running)
+			}
+			k.needs(ctx, t, "git revert --no-edit HEAD && git push -q")
+			_, err = w.Application.Refresh(ctx, false)
+			need(t, err)
+			k.run(ctx, t, "without plugin")
+			_, err = w.Application.Wait(ctx, time.Minute, "Argo CD's own kustomize is Synced again", func(s world.State) bool {
+				return s.Status.Sync.Status == "Synced" && s.Status.Sync.ComparedTo.Source.AsOf() == "" && s.Status.OperationState.Ended()
+			})
+			need(t, err)
+			k.run(ctx, t, "without Job")
 			if stdout, _ := k.run(ctx, t, "others"); stdout != "" {
 				t.Errorf("there are Applications with the plugin: %s", stdout)
 			}

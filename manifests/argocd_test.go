@@ -60,16 +60,33 @@ func TestTheREADMEShowsTheExampleThatTheE2ESuiteInstalls(t *testing.T) {
 	if body == "" {
 		t.Fatal("the example has lost its heading")
 	}
-	var indented strings.Builder
-	for line := range strings.Lines(body) {
+	if block := indented(body); !strings.Contains(readme, "```yaml\n"+block+"   ```") {
+		t.Errorf("the README does not show argocd/example/kustomization.yaml; it must have this block:\n%s", block)
+	}
+}
+
+func TestThePageShowsTriggersExampleThatTheE2ESuiteInstalls(t *testing.T) {
+	t.Parallel()
+	page := read(t, "..", "docs", "trigger.md")
+	_, body, _ := strings.Cut(read(t, "argocd", "trigger", "example", "kustomization.yaml"), "\n# replaced by a local folder and image and queue by its own.\n")
+	if body == "" {
+		t.Fatal("the example has lost its heading")
+	}
+	if block := indented(body); !strings.Contains(page, "```yaml\n"+block+"   ```") {
+		t.Errorf("docs/trigger.md does not show argocd/trigger/example/kustomization.yaml; it must have this block:\n%s", block)
+	}
+}
+
+// indented is a text as it stands in an item of a list.
+func indented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
 		if line != "\n" {
 			line = "   " + line
 		}
-		indented.WriteString(line)
+		b.WriteString(line)
 	}
-	if !strings.Contains(readme, "```yaml\n"+indented.String()+"   ```") {
-		t.Errorf("the README does not show argocd/example/kustomization.yaml; it must have this block:\n%s", indented.String())
-	}
+	return b.String()
 }
 
 func TestTheSidecarIsConfinedAndSharesNoTemporaryFolder(t *testing.T) {

@@ -39,6 +39,7 @@ var Decisions = []Decision{
 	{Page: "docs/operations.md", Heading: "smoke", Has: "ImagePolicy", Not: "the tests of docs read it as generate does"},
 	{Page: "docs/operations.md", Heading: "trigger", Has: "get lease", Run: "day-two/upgrade trigger"},
 	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "kubectl delete -k", Run: "day-two/without trigger"},
+	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "--type merge", Run: "day-two/plugin again"},
 	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "kustomize edit set image", Run: "day-two/tags"},
 	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "/spec/source/plugin", Run: "day-two/without plugin"},
 	{Page: "docs/operations.md", Heading: "Uninstall, and leave Nova running", Has: "delete application", Run: "day-two/without Application"},
@@ -91,7 +92,7 @@ var Substitutions = []Substitution{
 	{Page: "README.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "as the page says, an overlay of one's own sets image and queue"},
 	{Page: "README.md", Old: "aws cloudformation deploy ", New: ": ", Why: noAWS},
 	{Page: "README.md", Old: "2026-11-20T12:00:00Z", New: "'$LAB_INSTANT'", Why: "an example"},
-	{Page: "docs/operations.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "what was applied was an overlay of one's own"},
+	{Page: "docs/operations.md", Old: "delete -k . ", New: `delete -k "$LAB_TRIGGER" `, Why: "the folder of that overlay"},
 	{Page: "docs/first-image.md", Old: "https://github.com/your-organisation/Nova.git", New: "$LAB_REPOSITORY", Why: "an example"},
 	{
 		Page: "docs/first-image.md", Old: "  newTag: $BUILD\nEND", New: "  newTag: $BUILD\n$LAB_PATCHES\nEND",

@@ -14,8 +14,8 @@ import (
 //	lab, argocd, application   e2e/manifests
 //	install                    manifests/argocd/example, which argocd builds on
 //	app-of-apps, trigger       e2e/manifests
-//	component, shipped,        manifests/argocd, its application
-//	shipped-trigger            and its trigger
+//	install-trigger            manifests/argocd/trigger/example, which trigger builds on
+//	component, shipped         manifests/argocd, and its application
 //	shipped-observability      manifests/observability
 //	monitoring                 e2e/manifests, with what Prometheus reads
 func (w *World) layOut(built images) error {
@@ -30,8 +30,6 @@ func (w *World) layOut(built images) error {
 		"component":   manifests,
 		"shipped":     filepath.Join(manifests, "application"),
 
-		"shipped-trigger":       filepath.Join(manifests, "trigger"),
-		"admission":             filepath.Join(manifests, "admission"), // which that refers to
 		"shipped-observability": filepath.Join(w.settings.Root, "manifests", "observability"),
 	} {
 		if err := os.CopyFS(filepath.Join(w.temp, to), os.DirFS(from)); err != nil {
@@ -39,8 +37,7 @@ func (w *World) layOut(built images) error {
 		}
 	}
 	for folder, image := range map[string][2]string{
-		"lab":     {"lab", built.lab},
-		"trigger": {"ghcr.io/proerror77/nova-staging/trigger", built.trigger},
+		"lab": {"lab", built.lab},
 	} {
 		if err := appendFile(filepath.Join(w.temp, folder, "kustomization.yaml"), imageOverride(image[0], image[1])); err != nil {
 			return err
@@ -52,7 +49,10 @@ func (w *World) layOut(built images) error {
 	if err := w.layOutMonitoring(); err != nil {
 		return err
 	}
-	return w.layOutInstall(filepath.Join(manifests, "example", "kustomization.yaml"), built.generate)
+	if err := w.layOutTrigger(manifests, built.trigger); err != nil {
+		return err
+	}
+	return w.layOutInstall(manifests, built.generate)
 }
 
 // shortenTimeout lets a render give up after 10 s instead of 45: there is no
@@ -71,45 +71,79 @@ func shortenTimeout(path string) error {
 
 var (
 	installAddress   = regexp.MustCompile(`(?m)^- https://raw\.githubusercontent\.com/argoproj/argo-cd/\S+$`)
-	componentAddress = regexp.MustCompile(`(?m)^- https://github\.com/proerror77/nova-staging//manifests/argocd(\S*)\?ref=main$`)
+	componentAddress = regexp.MustCompile(`(?m)^- https://github\.com/proerror77/nova-staging//manifests/argocd(\S*)\?ref=[0-9a-f]{40}$`)
 	exampleImage     = regexp.MustCompile(`(?m)^  newName: \S+\n  newTag: .+$`)
 )
 
-// layOutInstall takes the example that the README shows, and replaces addresses
-// and image.
-func (w *World) layOutInstall(example, generate string) error {
-	b, err := os.ReadFile(example)
-	if err != nil {
-		return err
+// example is a kustomization that the pages show.
+type example struct {
+	path, text string
+	err        error
+}
+
+func readExample(path string) (*example, error) {
+	b, err := os.ReadFile(path)
+	return &example{path: path, text: string(b)}, err
+}
+
+// replace replaces lines; there must be so many.
+func (e *example) replace(pattern *regexp.Regexp, lines int, by string) {
+	if n := len(pattern.FindAllString(e.text, -1)); n != lines && e.err == nil {
+		e.err = fmt.Errorf("%s: want %d lines that match %s, found %d", e.path, lines, pattern, n)
 	}
-	text := string(b)
-	name, tag, _ := strings.Cut(generate, ":")
-	replace := func(pattern *regexp.Regexp, lines int, by string) {
-		if n := len(pattern.FindAllString(text, -1)); n != lines {
-			err = fmt.Errorf("%s: want %d lines that match %s, found %d", example, lines, pattern, n)
-		}
-		text = pattern.ReplaceAllString(text, by)
+	e.text = pattern.ReplaceAllString(e.text, by)
+}
+
+// image replaces the image that was built.
+func (e *example) image(built string) {
+	name, tag, _ := strings.Cut(built, ":")
+	e.replace(exampleImage, 1, "  newName: "+name+"\n  newTag: "+tag)
+}
+
+// write writes it as the kustomization of a folder.
+func (e *example) write(dir string) error {
+	if e.err != nil {
+		return e.err
 	}
-	replace(componentAddress, 2, "- ../component$1")
-	replace(exampleImage, 1, "  newName: "+name+"\n  newTag: "+tag)
-	dir := filepath.Join(w.temp, "install")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if w.settings.ArgoCD != "" {
-		replace(installAddress, 1, "- argocd.yaml")
-		install, err := os.ReadFile(w.settings.ArgoCD)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, "argocd.yaml"), install, 0o644); err != nil {
-			return err
-		}
-	}
+	return os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(e.text), 0o644)
+}
+
+// layOutInstall takes the example that the README shows, and replaces addresses
+// and image.
+func (w *World) layOutInstall(manifests, generate string) error {
+	e, err := readExample(filepath.Join(manifests, "example", "kustomization.yaml"))
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644)
+	e.replace(componentAddress, 2, "- ../component$1")
+	e.image(generate)
+	dir := filepath.Join(w.temp, "install")
+	if w.settings.ArgoCD == "" {
+		return e.write(dir)
+	}
+	e.replace(installAddress, 1, "- argocd.yaml")
+	if err := e.write(dir); err != nil {
+		return err
+	}
+	install, err := os.ReadFile(w.settings.ArgoCD)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "argocd.yaml"), install, 0o644)
+}
+
+// layOutTrigger does the same for trigger's example.
+func (w *World) layOutTrigger(manifests, trigger string) error {
+	e, err := readExample(filepath.Join(manifests, "trigger", "example", "kustomization.yaml"))
+	if err != nil {
+		return err
+	}
+	e.replace(componentAddress, 1, "- ../component$1")
+	e.image(trigger)
+	return e.write(filepath.Join(w.temp, "install-trigger"))
 }
 
 // copyNova fills the repository that Argo CD reads: Nova's manifests, and the
