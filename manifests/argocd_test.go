@@ -4,12 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -144,9 +146,29 @@ spec:
 		if len(c.Resources.Limits) == 0 {
 			t.Error("no limits")
 		}
+		wantRoomForRenders(t, c)
 		return
 	}
 	t.Error("there is no sidecar")
+}
+
+// wantRoomForRenders holds GOMEMLIMIT, at which a render gives up, between what large
+// ones take and what the kernel allows.
+func wantRoomForRenders(t *testing.T, c corev1.Container) {
+	t.Helper()
+	i := slices.IndexFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "GOMEMLIMIT" })
+	if i < 0 {
+		t.Fatal("GOMEMLIMIT is not set")
+	}
+	// Go's unit MiB is Kubernetes' Mi.
+	own, err := resource.ParseQuantity(strings.TrimSuffix(c.Env[i].Value, "B"))
+	if err != nil || !strings.HasSuffix(c.Env[i].Value, "iB") {
+		t.Fatalf("GOMEMLIMIT is %q: %v", c.Env[i].Value, err)
+	}
+	// The README has 71 MiB for 200 images. Growth is seen at two to three times GOMEMLIMIT.
+	if limit := c.Resources.Limits.Memory(); own.Value() < 2*71<<20 || 5*own.Value() > limit.Value() {
+		t.Errorf("GOMEMLIMIT is %s with a memory limit of %s, want twice of what 200 images take, and at most a fifth of the limit", c.Env[i].Value, limit)
+	}
 }
 
 var capabilitiesAll = []corev1.Capability{"ALL"}

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -10,18 +9,14 @@ import (
 	"time"
 )
 
-// maxMemory is how much a build may hold when GOMEMLIMIT does not say. A bundle
-// of a thousand CRDs takes half of it.
-const maxMemory = 3 << 30
-
 // watchMemory reports, once, that the process holds more memory than it may:
 // small files can make kustomize double something many times over, for example
 // by replacements of a value in itself.
 func watchMemory() (bloated <-chan uint64, stop func()) {
-	most := uint64(maxMemory)
-	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
-		most = uint64(limit)
-	}
+	most := mayHold(debug.SetMemoryLimit(-1), containerLimit("/sys/fs/cgroup"))
+	// Go collects harder near its limit, which slows down what doubles: without, it
+	// was faster than the watch.
+	debug.SetMemoryLimit(int64(most))
 	found, done := make(chan uint64, 1), make(chan struct{})
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)

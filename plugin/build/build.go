@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, fmt.Errorf("%w of %s: %w", ErrBuild, p.name(), ctx.Err())
 	case most := <-bloated:
 		clones.remove()
-		return nil, fmt.Errorf("%w: the build of %s takes more than %d MB of memory, which is GOMEMLIMIT or else %d MB", ErrTooLarge, p.name(), most>>20, maxMemory>>20)
+		return nil, fmt.Errorf("%w: the build of %s takes more than %d MB of memory. If it is to be so large, raise GOMEMLIMIT, and the container's limit to five times that", ErrTooLarge, p.name(), most>>20)
 	}
 }
 
