@@ -287,3 +287,28 @@ func TestTheProjectAllowsWhatStagingIsMadeOfAndNothingElse(t *testing.T) {
 		}
 	}
 }
+
+// TestThePagesNameTheOldestArgoCD: the field name of clusterResourceWhitelist came with
+// Argo CD 3.3, the label phase of argocd_app_info with 3.6.
+func TestThePagesNameTheOldestArgoCD(t *testing.T) {
+	t.Parallel()
+	var p project
+	readYAML(t, &p, "argocd", "application", "project.yaml")
+	named := slices.ContainsFunc(p.Spec.ClusterResourceWhitelist, func(k kindOf) bool { return k.Name != "" })
+	rules := read(t, "observability", "rules", "nova-staging.yaml")
+	for _, tt := range []struct {
+		used bool
+		page string
+		says string
+	}{
+		{named, "README.md", "Argo CD 3.3 or newer"},
+		{named, "docs/limits.md", "Argo CD 3.3 or newer"},
+		{strings.Contains(rules, "phase"), "README.md", "needs 3.6"},
+		{strings.Contains(rules, "phase"), "docs/limits.md", "needs 3.6"},
+		{strings.Contains(rules, "phase"), "docs/observability.md", "Argo CD 3.6"},
+	} {
+		if says := strings.Contains(strings.Join(strings.Fields(read(t, "..", tt.page)), " "), tt.says); says != tt.used {
+			t.Errorf("%s says %q: %t, want %t by what the manifests use", tt.page, tt.says, says, tt.used)
+		}
+	}
+}
