@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -275,6 +276,21 @@ func TestNotificationsHoldNoSecret(t *testing.T) {
 			} else if !strings.Contains(page, "`"+s[1:]+"`") {
 				t.Errorf("docs/notifications.md does not say what the key %s is", s[1:])
 			}
+		}
+	}
+}
+
+func TestThePageTriesTriggersAndTemplatesThatExist(t *testing.T) {
+	t.Parallel()
+	data := notificationsConfig(t).Data
+	found := regexp.MustCompile(`notifications (?:(trigger) run|(template) notify) (\S+) nova-staging -n argocd`).
+		FindAllStringSubmatch(read(t, "..", "docs", "notifications.md"), -1)
+	if len(found) != 2 {
+		t.Fatalf("the page shows %q, want a trigger and a template", found)
+	}
+	for _, m := range found {
+		if key := m[1] + m[2] + "." + m[3]; data[key] == "" {
+			t.Errorf("the page shows %q, and there is no %s", m[0], key)
 		}
 	}
 }
