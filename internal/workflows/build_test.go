@@ -82,7 +82,11 @@ func TestTriggerIsInstalledOnlyWhenItIsTheReleasedOne(t *testing.T) {
 	download := `
 case "$1 $2" in
 "release download") echo binary >trigger_linux_amd64; %s ;;
-"attestation verify") %s ;;
+"attestation verify")
+  # What GitHub attests of a release's binary, as the flags ask for it.
+  [ "$*" = "attestation verify trigger_linux_amd64 --repo proerror77/nova-staging --signer-workflow proerror77/nova-staging/.github/workflows/release.yml --source-ref refs/tags/v1.2.3" ] || exit 1
+  %s ;;
+*) exit 1 ;;
 esac`
 	sums := `sha256sum trigger_linux_amd64 >SHA256SUMS; echo "0000000000000000000000000000000000000000000000000000000000000000  trigger_linux_arm64" >>SHA256SUMS`
 	tests := []struct {
@@ -92,7 +96,7 @@ esac`
 		{"the released one", sums, "true", 0},
 		{"another binary", `echo "0000000000000000000000000000000000000000000000000000000000000000  trigger_linux_amd64" >SHA256SUMS`, "true", 1},
 		{"no checksum of it", `: >SHA256SUMS`, "true", 1},
-		{"not built by the release workflow", sums, "exit 1", 1},
+		{"not built by the release workflow, or of another release", sums, "exit 1", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
