@@ -10,6 +10,10 @@ LDFLAGS := -s -w -X $(PKG).version=$(VERSION) -X $(PKG).commit=$(COMMIT)
 LINT := $(GO) tool -modfile=tools/lint/go.mod
 # Time for each fuzz target of `make fuzz`.
 FUZZTIME ?= 20s
+# How much `make soak` runs: about 16 minutes on 2 cores. `make test` runs little of each.
+SOAK_RENDERS ?= 10000
+SOAK_SMOKES ?= 500
+SOAK_CYCLES ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e build images lint fmt fuzz soak bench vulncheck tidy clean
@@ -53,8 +57,9 @@ fmt: ## Format the code
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@bench/fuzz.sh $(FUZZTIME)
 
-soak: ## Run generate, smoke and trigger under random faults (SOAK_RENDERS=10000 SOAK_SMOKES=500 SOAK_CYCLES=1000 SOAK_SEED=N)
-	@$(GO) test -count=1 -timeout=4h -v -run 'TestSoak' ./soak 2>&1 | grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS: .*/)'; exit "$${PIPESTATUS[0]}"
+soak: ## Run generate, smoke and trigger under random faults: 10,000 renders, 500 smokes, 1,000 cycles (SOAK_RENDERS, SOAK_SMOKES, SOAK_CYCLES, SOAK_SEED=N)
+	@SOAK_RENDERS=$(SOAK_RENDERS) SOAK_SMOKES=$(SOAK_SMOKES) SOAK_CYCLES=$(SOAK_CYCLES) \
+	  $(GO) test -count=1 -timeout=4h -v -run 'TestSoak' ./soak 2>&1 | grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS: .*/)'; exit "$${PIPESTATUS[0]}"
 
 bench: build ## Measure the programs against their peers, how they grow, and trigger under load
 	@bench/run.sh

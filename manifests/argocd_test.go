@@ -143,6 +143,10 @@ spec:
 				t.Error("/tmp is the repo-server's: a plugin could read other repositories there")
 			}
 		}
+		// The SDK asks the node for a role where it finds no other.
+		if i := slices.IndexFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "AWS_EC2_METADATA_DISABLED" }); i < 0 || c.Env[i].Value != "true" {
+			t.Errorf("env %+v: want AWS_EC2_METADATA_DISABLED true, or a sidecar without a role takes the node's", c.Env)
+		}
 		if len(c.Resources.Limits) == 0 {
 			t.Error("no limits")
 		}

@@ -107,7 +107,7 @@ var argoCDMetrics = []string{"argocd_app_condition", "argocd_app_info", "argocd_
 func TestAlertsAndDashboardUseMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	exprs := dashboardExpressions(t)
-	for _, r := range alertRules(t).Groups[0].Rules {
+	for _, r := range alertRules(t).rules() {
 		exprs = append(exprs, r.Expr)
 	}
 	used := map[string]bool{}

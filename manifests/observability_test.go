@@ -42,17 +42,30 @@ var (
 	ruleTestsFile = filepath.Join("observability", "rules", "nova-staging_test.yaml")
 )
 
+type alertRule struct {
+	Alert       string            `json:"alert"`
+	Expr        string            `json:"expr"`
+	For         string            `json:"for,omitempty"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+type ruleGroup struct {
+	Name  string      `json:"name"`
+	Rules []alertRule `json:"rules"`
+}
+
 type ruleGroups struct {
-	Groups []struct {
-		Name  string `json:"name"`
-		Rules []struct {
-			Alert       string            `json:"alert"`
-			Expr        string            `json:"expr"`
-			For         string            `json:"for,omitempty"`
-			Labels      map[string]string `json:"labels"`
-			Annotations map[string]string `json:"annotations"`
-		} `json:"rules"`
-	} `json:"groups"`
+	Groups []ruleGroup `json:"groups"`
+}
+
+// rules of all groups.
+func (g ruleGroups) rules() []alertRule {
+	var all []alertRule
+	for _, group := range g.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
 }
 
 func alertRules(t *testing.T) ruleGroups {
@@ -61,8 +74,8 @@ func alertRules(t *testing.T) ruleGroups {
 	if err := yaml.UnmarshalStrict([]byte(read(t, rulesFile)), &g); err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Groups) != 1 || len(g.Groups[0].Rules) == 0 {
-		t.Fatalf("%d groups", len(g.Groups))
+	if len(g.Groups) != 2 || g.Groups[0].Name != "nova-staging" || g.Groups[1].Name != "nova-trigger" {
+		t.Fatalf("groups %+v, want nova-staging and nova-trigger", g.Groups)
 	}
 	return g
 }
@@ -82,8 +95,10 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 func TestTheAlertTestsWouldNoticeAnAlertThatNeverFires(t *testing.T) {
 	t.Parallel()
 	broken := alertRules(t)
-	for i := range broken.Groups[0].Rules {
-		broken.Groups[0].Rules[i].Expr = "vector(0) > 1"
+	for _, g := range broken.Groups {
+		for i := range g.Rules {
+			g.Rules[i].Expr = "vector(0) > 1"
+		}
 	}
 	rules, err := yaml.Marshal(broken)
 	if err != nil {
@@ -99,9 +114,52 @@ func TestTheAlertTestsWouldNoticeAnAlertThatNeverFires(t *testing.T) {
 	if err == nil {
 		t.Fatalf("it passes without any alert:\n%s", out)
 	}
-	for _, r := range broken.Groups[0].Rules {
+	for _, r := range broken.rules() {
 		if !strings.Contains(out, "alertname: "+r.Alert+",") {
 			t.Errorf("nobody misses %s:\n%s", r.Alert, out)
+		}
+	}
+}
+
+// TestAVerifiedStagingWithoutTriggerIsQuiet is about those who deploy by trigger once
+// alone: they leave out the group nova-trigger.
+func TestAVerifiedStagingWithoutTriggerIsQuiet(t *testing.T) {
+	t.Parallel()
+	g := alertRules(t)
+	var cases []any
+	for _, r := range g.rules() {
+		cases = append(cases, map[string]any{"eval_time": "26h", "alertname": r.Alert, "exp_alerts": []any{}})
+	}
+	g.Groups = g.Groups[:1]
+	dir := t.TempDir()
+	for name, content := range map[string]any{
+		"rules.yaml": g,
+		"test.yaml": map[string]any{
+			"rule_files": []string{"rules.yaml"}, "evaluation_interval": "1m",
+			"tests": []any{map[string]any{
+				"interval": "1m",
+				"input_series": []any{map[string]string{
+					"series": `argocd_app_info{name="nova-staging", namespace="argocd", project="nova", sync_status="Synced", health_status="Healthy", phase="Succeeded"}`,
+					"values": "1x1600",
+				}},
+				"alert_rule_test": cases,
+			}},
+		},
+	} {
+		data, err := yaml.Marshal(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := promtool(t, "test", "rules", filepath.Join(dir, "test.yaml")); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, r := range g.rules() {
+		if strings.Contains(r.Expr, "nova_trigger_") {
+			t.Errorf("%s is on trigger's metrics, and not in its group", r.Alert)
 		}
 	}
 }
@@ -130,7 +188,7 @@ func TestEachAlertIsTestedBothWaysAndExplained(t *testing.T) {
 		}
 	}
 	page := read(t, "..", "docs", "observability.md")
-	for _, r := range alertRules(t).Groups[0].Rules {
+	for _, r := range alertRules(t).rules() {
 		if !fires[r.Alert] || !quiet[r.Alert] {
 			t.Errorf("%s: a case in which it fires: %t, in which it does not: %t", r.Alert, fires[r.Alert], quiet[r.Alert])
 		}
@@ -175,6 +233,7 @@ func TestTheOperatorsObjectsSelectWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	monitors := map[string]monitor{}
+	var groups ruleGroups
 	for _, res := range resMap.Resources() {
 		data, err := res.AsYAML()
 		if err != nil {
@@ -192,9 +251,10 @@ func TestTheOperatorsObjectsSelectWhatIsThere(t *testing.T) {
 			if err := yaml.UnmarshalStrict(data, &rule); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(alertRules(t), rule.Spec); diff != "" {
-				t.Errorf("operator/prometheusrule.yaml is not rules/nova-staging.yaml (-rules +operator):\n%s", diff)
+			if len(rule.Spec.Groups) != 1 || rule.Spec.Groups[0].Name != rule.Name {
+				t.Errorf("PrometheusRule %s has groups %+v, want one of its name", rule.Name, rule.Spec.Groups)
 			}
+			groups.Groups = append(groups.Groups, rule.Spec.Groups...)
 			continue
 		}
 		var m monitor
@@ -202,6 +262,9 @@ func TestTheOperatorsObjectsSelectWhatIsThere(t *testing.T) {
 			t.Fatalf("%s: %v", res.GetName(), err)
 		}
 		monitors[m.Name] = m
+	}
+	if diff := cmp.Diff(alertRules(t), groups); diff != "" {
+		t.Errorf("operator/prometheusrule.yaml is not rules/nova-staging.yaml (-rules +operator):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"argocd-application-controller", "argocd-repo-server", "nova-services", "nova-trigger"}, slices.Sorted(maps.Keys(monitors))); diff != "" {
 		t.Fatalf("monitors (-want +got):\n%s", diff)

@@ -140,6 +140,28 @@ func TestTheHookCanNeitherHangNorVanish(t *testing.T) {
 	}
 }
 
+// TestADrainedNodeDoesNotFailTheSync wants the first rule to let the Job run again:
+// the first that matches decides, and a smoke that is told to stop ends with a code of
+// its own.
+func TestADrainedNodeDoesNotFailTheSync(t *testing.T) {
+	t.Parallel()
+	want := batchv1.PodFailurePolicyRule{
+		Action: batchv1.PodFailurePolicyActionIgnore,
+		OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{
+			{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue},
+		},
+	}
+	rules := one[*batchv1.Job](t, staging(t)).Spec.PodFailurePolicy.Rules
+	if diff := cmp.Diff(want, rules[0]); diff != "" {
+		t.Errorf("the first rule (-want +got):\n%s", diff)
+	}
+	for _, rule := range rules[1:] {
+		if rule.Action != batchv1.PodFailurePolicyActionFailJob || rule.OnExitCodes == nil || len(rule.OnPodConditions) > 0 {
+			t.Errorf("rule %+v: want FailJob for an exit code after the first", rule)
+		}
+	}
+}
+
 // TestExitCodesAreTheSameEverywhere holds the Job, --help and the README to the
 // table in smoke/verdict.
 func TestExitCodesAreTheSameEverywhere(t *testing.T) {
@@ -153,7 +175,7 @@ func TestExitCodesAreTheSameEverywhere(t *testing.T) {
 	}
 	for _, rule := range job.Spec.PodFailurePolicy.Rules {
 		if rule.OnExitCodes == nil {
-			continue
+			continue // TestADrainedNodeDoesNotFailTheSync
 		}
 		if rule.Action != batchv1.PodFailurePolicyActionFailJob || rule.OnExitCodes.Operator != batchv1.PodFailurePolicyOnExitCodesOpIn ||
 			len(rule.OnExitCodes.Values) != 1 || *rule.OnExitCodes.ContainerName != job.Spec.Template.Spec.Containers[0].Name {

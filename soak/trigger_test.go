@@ -30,7 +30,7 @@ type score struct {
 	longest                                time.Duration
 }
 
-// TestSoakTrigger goes through SOAK_CYCLES cycles (default 10) of trigger watch in
+// TestSoakTrigger goes through SOAK_CYCLES cycles (default 16) of trigger watch in
 // stagings that follow from SOAK_SEED (default another each time), in
 // SOAK_WORLDS at most. In each cycle images are pushed while everything fails;
 // then the faults end, and what is so then is held against the oracle.
