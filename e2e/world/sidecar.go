@@ -1,6 +1,7 @@
 package world
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -45,6 +46,8 @@ func (w *World) RemoveSidecar(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// That kustomization sets the namespace after its patches.
+	probes = bytes.ReplaceAll(probes, []byte("  namespace: argocd\n"), nil)
 	if err := os.WriteFile(filepath.Join(dir, "probes.yaml"), probes, 0o644); err != nil {
 		return err
 	}
