@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,7 +72,7 @@ func TestFromNothing(t *testing.T) {
 			sha := strings.TrimSpace(k.needs(ctx, t, "git -C $NOVA rev-parse HEAD"))
 			build := strings.TrimSpace(k.needs(ctx, t, "echo $BUILD"))
 			for _, repository := range novaworld.Repositories() {
-				hasAll(t, "generate explain", explained, fmt.Sprintf("%s", repository))
+				hasAll(t, "generate explain", explained, repository)
 			}
 			if n := strings.Count(explained, sha[:12]); n < len(novaworld.Services) {
 				t.Errorf("%d lines name the commit %.12s, want one a service:\n%s", n, sha, explained)
