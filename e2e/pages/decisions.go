@@ -22,6 +22,7 @@ var Decisions = []Decision{
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k .\n", Not: installed},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/application", Not: installed},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/trigger", Run: "day-two/trigger"},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "deployment/argocd-repo-server", Not: "step 2 made the role before the repo-server began; the walk through operations.md runs the same"},
 	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "trigger status ", Run: "day-two/verbs"},
 	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "kubectl -n argocd patch", Run: "day-two/by hand"},
 

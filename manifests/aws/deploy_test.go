@@ -39,7 +39,15 @@ func TestTheTemplateOnAnAccount(t *testing.T) {
 		}
 	}
 	run(t, command)
-	shared := []string{"DeadLetterQueue", "GeneratePolicy", "Queue", "Rule", "TriggerPolicy"}
+	shared := []string{"DeadLetterQueue", "Queue", "Rule", "TriggerPolicy"}
+	t.Run("as the README has it, it leaves the role that generate has alone", func(t *testing.T) {
+		s.wantResources(t, append(shared, "TriggerRoleForPodIdentity"))
+	})
+	command = strings.Replace(command, " CreateGenerateRole=false", "", 1)
+	run(t, "aws cloudformation delete-stack --stack-name nova-staging")
+	s.Empty(t)
+	run(t, command)
+	shared = append(shared, "GeneratePolicy")
 	t.Run("with a cluster it makes the roles of Pod Identity", func(t *testing.T) {
 		s.wantResources(t, append(shared, "GenerateRoleForPodIdentity", "TriggerRoleForPodIdentity"))
 		for _, role := range []string{"nova-trigger-pod-identity", "nova-generate-pod-identity"} {
