@@ -23,7 +23,7 @@ var Decisions = []Decision{
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/application", Not: installed},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/trigger", Run: "day-two/trigger"},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "deployment/argocd-repo-server", Not: "step 2 made the role before the repo-server began; the walk through operations.md runs the same"},
-	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "trigger status ", Run: "day-two/verbs"},
+	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "trigger rollback", Run: "day-two/verbs"},
 	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "kubectl -n argocd patch", Run: "day-two/by hand"},
 
 	{Page: "docs/operations.md", Heading: "Where it stands", Has: "trigger status", Run: "day-two/status"},
@@ -93,7 +93,7 @@ var Substitutions = []Substitution{
 	{Page: "README.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "as the page says, an overlay of one's own sets image and queue"},
 	{Page: "README.md", Old: "aws cloudformation deploy ", New: ": ", Why: noAWS},
 	{Page: "README.md", Old: "2026-11-20T12:00:00Z", New: "'$LAB_INSTANT'", Why: "an example"},
-	{Page: "docs/operations.md", Old: "delete -k . ", New: `delete -k "$LAB_TRIGGER" `, Why: "the folder of that overlay"},
+	{Page: "docs/operations.md", Old: "delete -k .\n", New: "delete -k \"$LAB_TRIGGER\"\n", Why: "the folder of that overlay"},
 	{Page: "docs/first-image.md", Old: "https://github.com/your-organisation/Nova.git", New: "$LAB_REPOSITORY", Why: "an example"},
 	{
 		Page: "docs/first-image.md", Old: "  newTag: $BUILD\nEND", New: "  newTag: $BUILD\n$LAB_PATCHES\nEND",
