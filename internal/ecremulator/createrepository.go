@@ -7,6 +7,9 @@ type createRepositoryInput struct {
 	RepositoryName     string            `json:"repositoryName"`
 	ImageTagMutability string            `json:"imageTagMutability"`
 	ExclusionFilters   []exclusionFilter `json:"imageTagMutabilityExclusionFilters"`
+	ImageScanning      struct {
+		ScanOnPush bool `json:"scanOnPush"`
+	} `json:"imageScanningConfiguration"`
 }
 
 type createRepositoryOutput struct {
@@ -34,6 +37,9 @@ func (e *Emulator) createRepository(r *request, in *createRepositoryInput) (any,
 		options = append(options, WithImmutableTags(except...))
 	default:
 		return nil, constraint("imageTagMutability", "Member must satisfy enum value set: [IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE, MUTABLE_WITH_EXCLUSION]")
+	}
+	if in.ImageScanning.ScanOnPush {
+		options = append(options, WithScanOnPush())
 	}
 	registry := e.registry(account, r.region)
 	if registry == nil {

@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestCreateRepository(t *testing.T) {
@@ -27,6 +29,11 @@ func TestCreateRepository(t *testing.T) {
 			},
 			"", types.ImageTagMutabilityImmutableWithExclusion,
 		},
+		{
+			"scans on push",
+			ecr.CreateRepositoryInput{RepositoryName: aws.String("nova/new"), ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: true}},
+			"", types.ImageTagMutabilityMutable,
+		},
 		{"one that is there", ecr.CreateRepositoryInput{RepositoryName: aws.String(repo)}, "RepositoryAlreadyExistsException", ""},
 		{"a name in capitals", ecr.CreateRepositoryInput{RepositoryName: aws.String("Nova")}, "InvalidParameterException", ""},
 		{"an unknown mutability", ecr.CreateRepositoryInput{RepositoryName: aws.String("nova/new"), ImageTagMutability: "SOMETIMES"}, "InvalidParameterException", ""},
@@ -43,6 +50,14 @@ func TestCreateRepository(t *testing.T) {
 			}
 			if got := out.Repository.ImageTagMutability; got != tt.want {
 				t.Errorf("the tags are %s, want %s", got, tt.want)
+			}
+			if scans := tt.in.ImageScanningConfiguration != nil; out.Repository.ImageScanningConfiguration.ScanOnPush != scans {
+				t.Errorf("it scans on push is %t, want %t", !scans, scans)
+			}
+			described, err := f.client().DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"nova/new"}})
+			wantCode(t, err, "")
+			if diff := cmp.Diff(out.Repository, &described.Repositories[0], cmpopts.IgnoreUnexported(types.Repository{}, types.ImageScanningConfiguration{}, types.EncryptionConfiguration{}, types.ImageTagMutabilityExclusionFilter{})); diff != "" {
+				t.Errorf("it is described otherwise than it was made (-made +described):\n%s", diff)
 			}
 			if f.registry.Repository("nova/new") == nil {
 				t.Error("there is no such repository")

@@ -49,7 +49,7 @@ func (r *Repository) describe() repositoryDetail {
 		CreatedAt:                  epoch(r.createdAt),
 		ImageTagMutability:         mutability,
 		ExclusionFilters:           exclusions,
-		ImageScanningConfiguration: map[string]bool{"scanOnPush": false},
+		ImageScanningConfiguration: map[string]bool{"scanOnPush": r.scanOnPush},
 		EncryptionConfiguration:    map[string]string{"encryptionType": "AES256"},
 	}
 }

@@ -97,6 +97,12 @@ func WithImmutableTags(except ...string) RepositoryOption {
 	}
 }
 
+// WithScanOnPush lets the repository say that it scans what is pushed. What a scan
+// finds is set by [Repository.SetScan]. Optional; nothing is scanned.
+func WithScanOnPush() RepositoryOption {
+	return func(r *Repository) { r.scanOnPush = true }
+}
+
 // CreateRepository adds an empty repository. The error is ErrInvalidName or
 // ErrExists.
 func (r *Registry) CreateRepository(name string, opts ...RepositoryOption) (*Repository, error) {

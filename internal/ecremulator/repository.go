@@ -23,6 +23,7 @@ type Repository struct {
 
 	immutable   bool
 	mutableTags []string // patterns that immutable leaves out
+	scanOnPush  bool
 
 	mu      sync.RWMutex
 	images  map[string]*image
