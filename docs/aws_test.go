@@ -90,7 +90,7 @@ func TestTheCommandsForAWS(t *testing.T) {
 	}
 	a := motoaccount.Start(t)
 	tools := a.Tools(t)
-	after := map[string]func(*testing.T, *motoaccount.Account){"docs/first-image.md": firstImage, "docs/trigger.md": byHandIsTheTemplate}
+	after := map[string]func(*testing.T, *motoaccount.Account){"docs/first-image.md": firstImage, "docs/pipeline.md": pipeline, "docs/trigger.md": byHandIsTheTemplate}
 	for _, name := range slices.Sorted(maps.Keys(blocks)) {
 		t.Run(name, func(t *testing.T) {
 			a.Empty(t)
@@ -151,6 +151,28 @@ func firstImage(t *testing.T, a *motoaccount.Account) {
 	a.JSON(t, &got, "ecr", "describe-repositories", "--query", "{Names: repositories[].repositoryName}")
 	if len(got.Names) != 11 {
 		t.Errorf("repositories are %s, want those of eight services and three programs", got.Names)
+	}
+	wantServices(t, a, 8)
+}
+
+// pipeline has made one repository.
+func pipeline(t *testing.T, a *motoaccount.Account) { wantServices(t, a, 1) }
+
+// wantServices looks at the repositories of n services: commit tags do not move, and
+// ECR scans what is pushed.
+func wantServices(t *testing.T, a *motoaccount.Account, n int) {
+	t.Helper()
+	type repository struct {
+		Mutability string
+		Moves      []string
+		Scans      bool
+	}
+	var got []repository
+	a.JSON(t, &got, "ecr", "describe-repositories", "--query", "repositories[?ends_with(repositoryName, `-service`)].{"+
+		"Mutability: imageTagMutability, Moves: imageTagMutabilityExclusionFilters[].filter, Scans: imageScanningConfiguration.scanOnPush}")
+	want := slices.Repeat([]repository{{"IMMUTABLE_WITH_EXCLUSION", []string{"latest", "buildcache"}, true}}, n)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("repositories of services (-want +got):\n%s", diff)
 	}
 }
 
