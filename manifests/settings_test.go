@@ -234,41 +234,6 @@ func TestTheRepoServerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestTriggerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
-	t.Parallel()
-	const namespace = "argocd"
-	trigger := endpoint{namespace: namespace, labels: labels.Set{nameLabel: "nova-trigger"}}
-	at := func(address string) endpoint { return endpoint{address: address} }
-	tests := []struct {
-		name     string
-		to       endpoint
-		protocol corev1.Protocol
-		port     int32
-		want     bool
-	}{
-		{"SQS on the internet", at("52.119.1.2"), corev1.ProtocolTCP, 443, true},
-		{"SQS over IPv6", at("2406:da14::1"), corev1.ProtocolTCP, 443, true},
-		{"EKS Pod Identity", at("169.254.170.23"), corev1.ProtocolTCP, 80, true},
-		{"EKS Pod Identity over IPv6", at("fd00:ec2::23"), corev1.ProtocolTCP, 80, true},
-		{"the node's credentials", at("169.254.169.254"), corev1.ProtocolTCP, 80, false},
-		{"the node's credentials over IPv6", at("fd00:ec2::254"), corev1.ProtocolTCP, 80, false},
-		{"names", at("172.20.0.10"), corev1.ProtocolUDP, 53, true},
-		{"the other replica", trigger, corev1.ProtocolTCP, 8080, true},
-		{"another Pod of Argo CD", endpoint{namespace: namespace, labels: labels.Set{nameLabel: "argocd-server"}}, corev1.ProtocolTCP, 8080, false},
-	}
-	var p networkingv1.NetworkPolicy
-	readYAML(t, &p, "argocd", "trigger", "networkpolicy.yaml")
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := connects([]*networkingv1.NetworkPolicy{&p}, namespace, trigger, tt.to, tt.protocol, tt.port)
-			if err != nil || got != tt.want {
-				t.Errorf("let through is %t, want %t (%v)", got, tt.want, err)
-			}
-		})
-	}
-}
-
 // A policy without a namespace lands in default where the kustomization sets none.
 func TestTheRepoServersPolicyNamesItsNamespace(t *testing.T) {
 	t.Parallel()

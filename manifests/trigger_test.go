@@ -91,6 +91,7 @@ func TestTriggerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 		{"SQS, ECR and STS at VPC endpoints", trigger, at("10.0.3.4"), corev1.ProtocolTCP, 443, true},
 		{"the API server", trigger, at("10.0.0.10"), corev1.ProtocolTCP, 6443, true},
 		{"EKS Pod Identity", trigger, at("169.254.170.23"), corev1.ProtocolTCP, 80, true},
+		{"EKS Pod Identity over IPv6", trigger, at("fd00:ec2::23"), corev1.ProtocolTCP, 80, true},
 		{"DNS", trigger, dns, corev1.ProtocolUDP, 53, true},
 		{"DNS over TCP", trigger, dns, corev1.ProtocolTCP, 53, true},
 		{"DNS at the node's cache", trigger, at("169.254.20.10"), corev1.ProtocolUDP, 53, true},
