@@ -3,7 +3,6 @@ package manifests_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,10 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
 
@@ -198,111 +193,6 @@ func TestEachAlertIsTestedBothWaysAndExplained(t *testing.T) {
 		if !strings.Contains(page, "\n### "+r.Alert+"\n") || !strings.HasSuffix(r.Annotations["runbook_url"], "/docs/observability.md#"+strings.ToLower(r.Alert)) {
 			t.Errorf("%s has no section in docs/observability.md, or %s is not it", r.Alert, r.Annotations["runbook_url"])
 		}
-	}
-}
-
-// monitor is a PodMonitor or ServiceMonitor, strictly.
-type monitor struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
-	Spec              struct {
-		NamespaceSelector struct {
-			MatchNames []string `json:"matchNames"`
-		} `json:"namespaceSelector"`
-		Selector            metav1.LabelSelector `json:"selector"`
-		PodMetricsEndpoints []monitorEndpoint    `json:"podMetricsEndpoints"`
-		Endpoints           []monitorEndpoint    `json:"endpoints"`
-	} `json:"spec"`
-}
-
-type monitorEndpoint struct {
-	Port        string `json:"port"`
-	Path        string `json:"path"`
-	Interval    string `json:"interval"`
-	HonorLabels bool   `json:"honorLabels"`
-	Relabelings []struct {
-		SourceLabels []string `json:"sourceLabels"`
-		TargetLabel  string   `json:"targetLabel"`
-	} `json:"relabelings"`
-}
-
-func TestTheOperatorsObjectsSelectWhatIsThere(t *testing.T) {
-	t.Parallel()
-	resMap, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join("observability", "operator"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	monitors := map[string]monitor{}
-	var groups ruleGroups
-	for _, res := range resMap.Resources() {
-		data, err := res.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if res.GetApiVersion() != "monitoring.coreos.com/v1" || res.GetNamespace() != "monitoring" {
-			t.Errorf("%s: %s in %s", res.GetName(), res.GetApiVersion(), res.GetNamespace())
-		}
-		if res.GetKind() == "PrometheusRule" {
-			var rule struct {
-				metav1.TypeMeta   `json:",inline"`
-				metav1.ObjectMeta `json:"metadata"`
-				Spec              ruleGroups `json:"spec"`
-			}
-			if err := yaml.UnmarshalStrict(data, &rule); err != nil {
-				t.Fatal(err)
-			}
-			if len(rule.Spec.Groups) != 1 || rule.Spec.Groups[0].Name != rule.Name {
-				t.Errorf("PrometheusRule %s has groups %+v, want one of its name", rule.Name, rule.Spec.Groups)
-			}
-			groups.Groups = append(groups.Groups, rule.Spec.Groups...)
-			continue
-		}
-		var m monitor
-		if err := yaml.UnmarshalStrict(data, &m); err != nil {
-			t.Fatalf("%s: %v", res.GetName(), err)
-		}
-		monitors[m.Name] = m
-	}
-	if diff := cmp.Diff(alertRules(t), groups); diff != "" {
-		t.Errorf("operator/prometheusrule.yaml is not rules/nova-staging.yaml (-rules +operator):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"argocd-application-controller", "argocd-repo-server", "nova-services", "nova-trigger"}, slices.Sorted(maps.Keys(monitors))); diff != "" {
-		t.Fatalf("monitors (-want +got):\n%s", diff)
-	}
-	// Argo CD v3.6.1's Services, by the labels and the port that are selected.
-	for name, service := range map[string]string{"argocd-application-controller": "argocd-metrics", "argocd-repo-server": "argocd-repo-server"} {
-		m := monitors[name]
-		if m.Spec.Selector.MatchLabels[nameLabel] != service || len(m.Spec.Endpoints) != 1 || m.Spec.Endpoints[0].Port != "metrics" || !slices.Equal(m.Spec.NamespaceSelector.MatchNames, []string{"argocd"}) {
-			t.Errorf("%s selects %+v", name, m.Spec)
-		}
-	}
-	if !monitors["argocd-application-controller"].Spec.Endpoints[0].HonorLabels {
-		t.Error("the Application's namespace is lost")
-	}
-	services := monitors["nova-services"].Spec
-	selector, err := metav1.LabelSelectorAsSelector(&services.Selector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	r := render(t, filepath.Join("nova", "overlays", "staging"))
-	for _, d := range all[*appsv1.Deployment](r) {
-		if !selector.Matches(labels.Set(d.Spec.Template.Labels)) || !slices.Contains(services.NamespaceSelector.MatchNames, d.Namespace) {
-			t.Errorf("%s is not scraped", d.Name)
-			continue
-		}
-		n++
-		for _, e := range services.PodMetricsEndpoints {
-			if !slices.ContainsFunc(d.Spec.Template.Spec.Containers[0].Ports, func(p corev1.ContainerPort) bool { return p.Name == e.Port }) {
-				t.Errorf("%s has no port %s", d.Name, e.Port)
-			}
-			if e.Path != d.Spec.Template.Annotations["prometheus.io/path"] {
-				t.Errorf("%s: %s", d.Name, e.Path)
-			}
-		}
-	}
-	if n != 8 {
-		t.Errorf("%d services are scraped", n)
 	}
 }
 
