@@ -35,10 +35,10 @@ func TestTheSoakRunsAsMuchAsItsPageSays(t *testing.T) {
 		if run, want := recipe(t, root, x.variable+"=7"), x.variable+"=7 "; !strings.Contains(run, want) {
 			t.Errorf("make soak %s runs %s", want, run)
 		}
-		if want := x.long + " " + x.what; !strings.Contains(help, want) || !regexp.MustCompile(`(?m)^ +make soak +# .*\b`+want+`\b`).MatchString(page) {
+		if want := x.long + " " + x.what; !strings.Contains(help, want) || !regexp.MustCompile(`(?m)^ +# .*\b`+want+`\b.*\n +make soak$`).MatchString(page) {
 			t.Errorf("make soak is %s, which help and page do not say: %s", want, help)
 		}
-		if want := x.short + " " + x.what; !strings.Contains(soak, `"`+x.variable+`", `+x.short+")") || !regexp.MustCompile(`(?m)^ +go test \./soak +# .*\b`+want+`\b`).MatchString(page) {
+		if want := x.short + " " + x.what; !strings.Contains(soak, `"`+x.variable+`", `+x.short+")") || !regexp.MustCompile(`(?m)^ +# .*\b`+want+`\b.*\n +go test \./soak$`).MatchString(page) {
 			t.Errorf("the tests run another number than %s, or the page says another", want)
 		}
 		for _, m := range regexp.MustCompile(x.variable+`[^()]*\(default (\d+)\)`).FindAllStringSubmatch(soak, -1) {

@@ -19,9 +19,9 @@ const (
 var Decisions = []Decision{
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "aws ecr create-repository", Not: "first-image.md has the same, which is run"},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "kind: Kustomization", Not: installed},
-	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k .\n", Not: installed},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "kubectl create namespace argocd", Not: installed},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/application", Not: installed},
-	{Page: "README.md", Heading: "Install into your Argo CD", Has: "-k manifests/argocd/trigger", Run: "day-two/trigger"},
+	{Page: "README.md", Heading: "Install into your Argo CD", Has: "aws cloudformation deploy", Run: "day-two/trigger"},
 	{Page: "README.md", Heading: "Install into your Argo CD", Has: "deployment/argocd-repo-server", Not: "step 2 made the role before the repo-server began; the walk through operations.md runs the same"},
 	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "trigger rollback", Run: "day-two/verbs"},
 	{Page: "README.md", Heading: "Move the instant: `trigger`", Has: "kubectl -n argocd patch", Run: "day-two/by hand"},
@@ -90,7 +90,7 @@ var Decisions = []Decision{
 // Substitutions are what a walk puts in place of what the pages show. Variables
 // that begin with LAB_ are the walk's.
 var Substitutions = []Substitution{
-	{Page: "README.md", Old: "-k manifests/argocd/trigger", New: `-k "$LAB_TRIGGER"`, Why: "as the page says, an overlay of one's own sets image and queue"},
+	{Page: "README.md", Old: "-k .\n", New: "-k \"$LAB_TRIGGER\"\n", Why: "the folder of the example, with the lab's image and queue"},
 	{Page: "README.md", Old: "aws cloudformation deploy ", New: ": ", Why: noAWS},
 	{Page: "README.md", Old: "2026-11-20T12:00:00Z", New: "'$LAB_INSTANT'", Why: "an example"},
 	{Page: "docs/operations.md", Old: "delete -k .\n", New: "delete -k \"$LAB_TRIGGER\"\n", Why: "the folder of that overlay"},
