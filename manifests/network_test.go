@@ -21,6 +21,29 @@ type endpoint struct {
 	address   string
 }
 
+// connection is one that policies let through or not.
+type connection struct {
+	name     string
+	from, to endpoint
+	protocol corev1.Protocol
+	port     int32
+	want     bool
+}
+
+// letThrough holds policies of a namespace to connections.
+func letThrough(t *testing.T, policies []*networkingv1.NetworkPolicy, namespace string, tests []connection) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := connects(policies, namespace, tt.from, tt.to, tt.protocol, tt.port)
+			if err != nil || got != tt.want {
+				t.Errorf("let through is %t, want %t (%v)", got, tt.want, err)
+			}
+		})
+	}
+}
+
 func TestNetworkPoliciesLetThroughWhatIsNeededAndNothingElse(t *testing.T) {
 	t.Parallel()
 	eachOverlay(t, func(t *testing.T, o overlay, r *rendered) {
@@ -40,13 +63,7 @@ func TestNetworkPoliciesLetThroughWhatIsNeededAndNothingElse(t *testing.T) {
 		prometheus := labels.Set{nameLabel: "prometheus"}
 		dns := in("kube-system", labels.Set{"k8s-app": "kube-dns"})
 
-		tests := []struct {
-			name     string
-			from, to endpoint
-			protocol corev1.Protocol
-			port     int32
-			want     bool
-		}{
+		tests := []connection{
 			{"the ingress controller reaches a service", in("ingress-nginx", nil), auth, corev1.ProtocolTCP, 8084, true},
 			{"the ingress controller reaches no other port", in("ingress-nginx", nil), auth, corev1.ProtocolTCP, 9999, false},
 			{"Prometheus scrapes a service", in("monitoring", prometheus), search, corev1.ProtocolTCP, 8086, true},
@@ -81,19 +98,7 @@ func TestNetworkPoliciesLetThroughWhatIsNeededAndNothingElse(t *testing.T) {
 			{"a service does not reach the node's credentials over HTTPS", auth, at("169.254.169.254"), corev1.ProtocolTCP, 443, false},
 			{"a service does not reach SSH anywhere", auth, at("10.0.3.4"), corev1.ProtocolTCP, 22, false},
 		}
-		policies := all[*networkingv1.NetworkPolicy](r)
-		for _, tt := range tests {
-			t.Run(tt.name, func(t *testing.T) {
-				t.Parallel()
-				got, err := connects(policies, o.namespace, tt.from, tt.to, tt.protocol, tt.port)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got != tt.want {
-					t.Errorf("let through is %t, want %t", got, tt.want)
-				}
-			})
-		}
+		letThrough(t, all[*networkingv1.NetworkPolicy](r), o.namespace, tests)
 	})
 }
 

@@ -189,13 +189,7 @@ func TestTheRepoServerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 	at := func(address string) endpoint { return endpoint{address: address} }
 	repo := in(namespace, "argocd-repo-server")
 	dns := endpoint{namespace: "kube-system", labels: labels.Set{"k8s-app": "kube-dns"}}
-	tests := []struct {
-		name     string
-		from, to endpoint
-		protocol corev1.Protocol
-		port     int32
-		want     bool
-	}{
+	tests := []connection{
 		{"ECR on the internet", repo, at("52.119.1.2"), corev1.ProtocolTCP, 443, true},
 		{"ECR and STS at a VPC endpoint", repo, at("10.0.3.4"), corev1.ProtocolTCP, 443, true},
 		{"ECR over IPv6", repo, at("2406:da14::1"), corev1.ProtocolTCP, 443, true},
@@ -222,16 +216,7 @@ func TestTheRepoServerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 		{"another namespace does not ask it", in("default", "x"), repo, corev1.ProtocolTCP, 8081, false},
 		{"others in Argo CD's namespace are not confined", in(namespace, "argocd-server"), at("203.0.113.7"), corev1.ProtocolTCP, 587, true},
 	}
-	policies := all[*networkingv1.NetworkPolicy](settings(t))
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := connects(policies, namespace, tt.from, tt.to, tt.protocol, tt.port)
-			if err != nil || got != tt.want {
-				t.Errorf("let through is %t, want %t (%v)", got, tt.want, err)
-			}
-		})
-	}
+	letThrough(t, all[*networkingv1.NetworkPolicy](settings(t)), namespace, tests)
 }
 
 // A policy without a namespace lands in default where the kustomization sets none.

@@ -80,13 +80,7 @@ func TestTriggerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 	in := func(ns, name string) endpoint { return endpoint{namespace: ns, labels: labels.Set{nameLabel: name}} }
 	at := func(address string) endpoint { return endpoint{address: address} }
 	dns := endpoint{namespace: "kube-system", labels: labels.Set{"k8s-app": "kube-dns"}}
-	tests := []struct {
-		name     string
-		from, to endpoint
-		protocol corev1.Protocol
-		port     int32
-		want     bool
-	}{
+	tests := []connection{
 		{"SQS, ECR and STS on the internet", trigger, at("52.119.1.2"), corev1.ProtocolTCP, 443, true},
 		{"SQS, ECR and STS at VPC endpoints", trigger, at("10.0.3.4"), corev1.ProtocolTCP, 443, true},
 		{"the API server", trigger, at("10.0.0.10"), corev1.ProtocolTCP, 6443, true},
@@ -109,14 +103,5 @@ func TestTriggerTalksToWhatItNeedsAndNothingElse(t *testing.T) {
 		{"another port of it", in("monitoring", "prometheus"), trigger, corev1.ProtocolTCP, 6060, false},
 		{"others in Argo CD's namespace are not confined", in(namespace, "argocd-server"), at("203.0.113.7"), corev1.ProtocolTCP, 587, true},
 	}
-	policies := all[*networkingv1.NetworkPolicy](r)
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := connects(policies, namespace, tt.from, tt.to, tt.protocol, tt.port)
-			if err != nil || got != tt.want {
-				t.Errorf("let through is %t, want %t (%v)", got, tt.want, err)
-			}
-		})
-	}
+	letThrough(t, all[*networkingv1.NetworkPolicy](r), namespace, tests)
 }
