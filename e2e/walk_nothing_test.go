@@ -19,7 +19,7 @@ import (
 
 // TestFromNothing goes through docs/first-image.md, in an AWS account without
 // repositories and a cluster without Argo CD. It is the last scenario: what the
-// suite has installed is gone.
+// suite has installed is gone. Its docker push needs a daemon on this very machine.
 func TestFromNothing(t *testing.T) {
 	iam := motoaccount.Start(t)
 	var k *walk
