@@ -179,9 +179,10 @@ func (s stack) triggerRights(t *testing.T, url string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan int, 1)
 		go func() {
-			// Held for longer than a third of the visibility: then it is extended.
+			// Held for longer than a third of the visibility, also when it is read late:
+			// then it is extended.
 			ended <- trigger.Run(ctx, trigger.Program{Args: []string{
-				"watch", "--kubeconfig", kubeconfig, "--queue-url", url, "--queue-visibility", "3s", "--settle", "1500ms",
+				"watch", "--kubeconfig", kubeconfig, "--queue-url", url, "--queue-visibility", "3s", "--settle", "4s",
 				"--poll", "--poll-interval", "1s", "--listen", "127.0.0.1:0", "--leader-elect=false",
 			}, Env: func(string) string { return "" }, AWS: s.SDK(c), Stdout: io.Discard, Stderr: &log})
 		}()
