@@ -22,21 +22,31 @@ func TestTheClockIsSeenWithoutAnyPush(t *testing.T) {
 	w := triggertest.New(t)
 	w.ECR.SetClockSkew(40 * time.Second)
 	clock := &cluster.Clock{}
-	q, err := queue.New(t.Context(), queue.Options{
+	stop := receive(t, queue.Options{
 		URL: w.QueueURL(), Wait: time.Second, Receivers: 1, AWS: w.AWS(), Clock: clock,
 		Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
 	})
+	w.Eventually("the clock is seen", func() bool { return clock.Offset().Round(10*time.Second) == 40*time.Second })
+	w.ECR.SetClockSkew(0)
+	w.Eventually("the clock is right", func() bool { return clock.Offset() == 0 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// receive runs a queue with nothing in it, until the function that it returns is
+// called.
+func receive(t *testing.T, o queue.Options) (stop func() error) {
+	t.Helper()
+	q, err := queue.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx, func(push.Delivery) {}) }()
-	w.Eventually("the clock is seen", func() bool { return clock.Offset().Round(10*time.Second) == 40*time.Second })
-	w.ECR.SetClockSkew(0)
-	w.Eventually("the clock is right", func() bool { return clock.Offset() == 0 })
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	return func() error {
+		cancel()
+		return <-ended
 	}
 }

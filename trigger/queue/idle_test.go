@@ -1,7 +1,6 @@
 package queue_test
 
 import (
-	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/proerror77/nova-staging/internal/triggertest"
 	"github.com/proerror77/nova-staging/trigger/cluster"
 	"github.com/proerror77/nova-staging/trigger/metrics"
-	"github.com/proerror77/nova-staging/trigger/push"
 	"github.com/proerror77/nova-staging/trigger/queue"
 )
 
@@ -24,23 +22,16 @@ func TestAnIdleQueueIsKnownToWorkAtOnce(t *testing.T) {
 	w := triggertest.New(t)
 	registry := prometheus.NewRegistry()
 	var log triggertest.Log
-	q, err := queue.New(t.Context(), queue.Options{
+	stop := receive(t, queue.Options{
 		URL: w.QueueURL(), Receivers: 1, AWS: w.AWS(), Clock: &cluster.Clock{},
 		Metrics: metrics.New(registry), Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- q.Run(ctx, func(push.Delivery) {}) }()
 	began := time.Now()
 	w.Eventually("the queue is up", func() bool { return up(t, registry) }, &log)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	cancel()
-	if err := <-ended; err != nil || strings.Contains(log.String(), "level=ERROR") {
+	if err := stop(); err != nil || strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("%v\n%s", err, &log)
 	}
 }
