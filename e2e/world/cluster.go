@@ -60,7 +60,7 @@ func createCluster(ctx context.Context, s Settings) (*cluster, error) {
 	if c.kubectl, err = c.findKubectl(ctx); err != nil {
 		return nil, err
 	}
-	return c, c.mirrorRegistry(ctx, novaworld.Account+".dkr.ecr."+novaworld.Region+".amazonaws.com")
+	return c, c.mirrorRegistry(ctx, Account{ID: novaworld.Account}.Host())
 }
 
 // answers tells whether the node runs and its API server is ready.

@@ -15,12 +15,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/proerror77/nova-staging/internal/novaworld"
 )
 
 const (
 	// ID is the account's number, and Region where all of it is: those of the pages.
-	ID     = "025434362120"
-	Region = "ap-northeast-1"
+	ID     = novaworld.Account
+	Region = novaworld.Region
 )
 
 // install is what gives the programs. Debian's awscli is older than some options
