@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"maps"
 	"testing"
 	"time"
 
@@ -75,11 +74,7 @@ func (v verified) untouched(ctx context.Context, t *testing.T) {
 	if before, now := v.state.LastDeployment(), s.LastDeployment(); now != before {
 		t.Errorf("the last deployment is number %d, before it was %d", now, before)
 	}
-	pods, err := w.PodIDs(ctx)
-	need(t, err)
-	if !maps.Equal(pods, v.pods) {
-		t.Errorf("the Pods are not the same: %v, before %v", pods, v.pods)
-	}
+	samePods(ctx, t, v.pods)
 }
 
 // checkSynced fails the test unless Argo CD has compared at an instant and found

@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,15 +47,9 @@ func TestDayTwo(t *testing.T) {
 			dirty()
 			k = newWalk(ctx, t, "day-two", w.NovaAccount())
 			need(t, w.GrantCI(ctx))
-			programs, err := w.Programs(ctx)
-			need(t, err)
 			k.Env = append(k.Env, "LAB_TRIGGER="+w.Folder("trigger"))
 			k.needs(ctx, t, "git clone --quiet "+w.Repository.URL+" clone && cd clone && mkdir old new")
-			for _, dir := range []string{k.Bin, filepath.Join(k.Work, "clone", "old"), filepath.Join(k.Work, "clone", "new")} {
-				for _, name := range []string{"generate", "smoke", "trigger"} {
-					need(t, os.Symlink(filepath.Join(programs, name), filepath.Join(dir, name)))
-				}
-			}
+			k.bring(ctx, t, k.Bin, filepath.Join(k.Work, "clone", "old"), filepath.Join(k.Work, "clone", "new"))
 			running = podIDs(ctx, t)
 		})).
 		Assess("trigger is installed, and says where it stands", step(func(ctx context.Context, t *testing.T) {
@@ -139,9 +132,7 @@ func TestDayTwo(t *testing.T) {
 			k.run(ctx, t, "stop trigger")
 		})).
 		Assess("all that has restarted no Pod of Nova", step(func(ctx context.Context, t *testing.T) {
-			if now := podIDs(ctx, t); !maps.Equal(now, running) {
-				t.Errorf("the Pods are not the same: %v, before %v", now, running)
-			}
+			samePods(ctx, t, running)
 		})).
 		Assess("uninstalled, Nova goes on running in the same Pods", step(func(ctx context.Context, t *testing.T) {
 			gone()
@@ -185,9 +176,7 @@ func TestDayTwo(t *testing.T) {
 				return phase == "Succeeded" && s.Status.OperationState.Phase == "Succeeded" && s.Status.Sync.Status == "Synced"
 			})
 			need(t, err)
-			if now := podIDs(ctx, t); !maps.Equal(now, running) {
-				t.Errorf("the Pods are not the same: %v, before %v", now, running)
-			}
+			samePods(ctx, t, running)
 			k.needs(ctx, t, "git revert --no-edit HEAD && git push -q")
 			_, err = w.Application.Refresh(ctx, false)
 			need(t, err)
@@ -208,9 +197,7 @@ func TestDayTwo(t *testing.T) {
 				t.Errorf("there are finalizers: %s", stdout)
 			}
 			k.run(ctx, t, "without Application")
-			if now := podIDs(ctx, t); !maps.Equal(now, running) {
-				t.Errorf("the Pods are not the same: %v, before %v", now, running)
-			}
+			samePods(ctx, t, running)
 			if diff := cmp.Diff(asked, images(ctx, t)); diff != "" {
 				t.Errorf("the Deployments ask for other images (-before +after):\n%s", diff)
 			}

@@ -93,9 +93,7 @@ func TestMigration(t *testing.T) {
 	// same fails the test if a service has been restarted.
 	same := func(ctx context.Context, t *testing.T) {
 		t.Helper()
-		if now := podIDs(ctx, t); !maps.Equal(now, running) {
-			t.Errorf("the Pods are not the same: %v, before %v", now, running)
-		}
+		samePods(ctx, t, running)
 	}
 	var first, moved, last string // commits that run
 	testenv.Test(t, features.New("from committing tags to git, and back, as docs/migration.md has it").
@@ -106,11 +104,7 @@ func TestMigration(t *testing.T) {
 				need(t, w.RemoveSidecar(ctx))
 			}
 			k = newWalk(ctx, t, "migration", w.NovaAccount())
-			programs, err := w.Programs(ctx)
-			need(t, err)
-			for _, name := range []string{"generate", "smoke", "trigger"} {
-				need(t, os.Symlink(filepath.Join(programs, name), filepath.Join(k.Bin, name)))
-			}
+			k.bring(ctx, t, k.Bin)
 			developers, argoCDs, err := w.NewRepository(ctx, "your-organisation/Nova")
 			need(t, err)
 			k.needs(ctx, t, "git clone -q "+developers+" Nova && cd Nova")

@@ -4,6 +4,9 @@ package e2e
 
 import (
 	"context"
+	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +105,26 @@ func hasAll(t *testing.T, what, text string, parts ...string) {
 		if !strings.Contains(text, p) {
 			t.Errorf("%s: there is no %q in\n%s", what, p, text)
 		}
+	}
+}
+
+// bring links the programs of this project into folders.
+func (k *walk) bring(ctx context.Context, t *testing.T, folders ...string) {
+	t.Helper()
+	programs, err := w.Programs(ctx)
+	need(t, err)
+	for _, dir := range folders {
+		for _, name := range []string{"generate", "smoke", "trigger"} {
+			need(t, os.Symlink(filepath.Join(programs, name), filepath.Join(dir, name)))
+		}
+	}
+}
+
+// samePods fails the test if one of the services' Pods is another than before.
+func samePods(ctx context.Context, t *testing.T, before map[string]bool) {
+	t.Helper()
+	if now := podIDs(ctx, t); !maps.Equal(now, before) {
+		t.Errorf("the Pods are not the same: %v, before %v", now, before)
 	}
 }
 
