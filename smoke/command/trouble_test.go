@@ -42,7 +42,7 @@ func TestTheServerIsNotThere(t *testing.T) {
 	s.Close()
 	begun := time.Now()
 	o := smoke(t, t.Context(), s, conf("auth-service"), "--deadline", "2s")
-	if took := time.Since(begun); took > 8*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if o.report.Verdict != "inconclusive" || (o.code != 3 && o.code != 20) {
@@ -63,7 +63,7 @@ func TestTheServerDiesMidway(t *testing.T) {
 	s, _, id = world(t, 2, dying)
 	begun := time.Now()
 	o := smoke(t, t.Context(), s, conf("auth-service"), "--release", id, "--deadline", "4s")
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if o.code != 3 || o.report.Verdict != "inconclusive" {
@@ -178,7 +178,7 @@ func TestASignalAtAnyMoment(t *testing.T) {
 			termination := filepath.Join(t.TempDir(), "log")
 			begun := time.Now()
 			o := smoke(t, ctx, s, conf("auth-service"), "--release", id, "--termination-log", termination)
-			if took := time.Since(begun); took > 8*time.Second {
+			if took := time.Since(begun); took > 20*time.Second {
 				t.Errorf("took %s", took)
 			}
 			if o.code != 21 || !o.report.Partial || len(o.report.Results) != 10 {
@@ -199,7 +199,7 @@ func TestTheDeadlineComesFirst(t *testing.T) {
 	c := patient("auth-service")
 	begun := time.Now()
 	o := smoke(t, t.Context(), s, c, "--release", id, "--deadline", "4s")
-	if took := time.Since(begun); took > 8*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if o.code == 0 || o.report.Verdict == "passed" || !o.report.Partial {

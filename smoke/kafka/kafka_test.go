@@ -231,7 +231,7 @@ func TestNobodyAnswers(t *testing.T) {
 		begun := time.Now()
 		f := k.Look(ctx)
 		cancel()
-		if f.Verdict == verdict.Passed || time.Since(begun) > 3*time.Second {
+		if f.Verdict == verdict.Passed || time.Since(begun) > 20*time.Second {
 			t.Errorf("%s: %s %q after %s", address, f.Verdict, f.Seen, time.Since(begun))
 		}
 	}

@@ -173,7 +173,7 @@ func TestNobodyAnswers(t *testing.T) {
 	if f := g.Look(t.Context()); f.Verdict == verdict.Passed {
 		t.Errorf("a server that says nothing passed: %s", f.Seen)
 	}
-	if took := time.Since(begun); took > 3*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("took %s", took)
 	}
 	g.Lookup = func(context.Context, string) ([]string, error) { return nil, errors.New("no such host") }

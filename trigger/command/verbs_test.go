@@ -327,7 +327,7 @@ func TestOfTwoReplicasOneActsAndTheOtherTakesOver(t *testing.T) {
 	w := triggertest.New(t)
 	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
 	w.Run()
-	elect := []string{"--leader-elect", "--lease-namespace", "argocd", "--lease-duration", "2s", "--lease-renew-deadline", "1s", "--lease-retry-period", "200ms"}
+	elect := []string{"--leader-elect", "--lease-namespace", "argocd", "--lease-duration", "1h", "--lease-renew-deadline", "30s", "--lease-retry-period", "200ms"}
 	first := w.Watch(elect...)
 	w.Eventually("the first acts", func() bool { return strings.Contains(first.Log.String(), `"msg":"acting"`) }, first.Log)
 	second := w.Watch(elect...)
@@ -344,12 +344,8 @@ func TestOfTwoReplicasOneActsAndTheOtherTakesOver(t *testing.T) {
 	if _, page := triggertest.Get(t, second.URL+"/"); !strings.Contains(page, "stands by") || !strings.Contains(page, "Verified") {
 		t.Errorf("the board of the replica that stands by: %s", page)
 	}
-	began := time.Now()
-	first.Stop()
+	first.Stop() // gives the Lease back, which would run for an hour
 	w.Eventually("the second acts", func() bool { return strings.Contains(second.Log.String(), `"msg":"acting"`) }, second.Log)
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %s though the Lease was given back", took)
-	}
 	w.Push("nova/auth", "good2")
 	w.Eventually("the second deploys", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, second.Log)
 }

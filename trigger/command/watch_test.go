@@ -19,7 +19,6 @@ func TestAPushIsDeployedAndVerified(t *testing.T) {
 		w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old@sha256:1"}, MultiSource: multi})
 		w.Run()
 		p := w.Watch()
-		began := time.Now()
 		w.Push("nova/auth", "good1")
 		r := w.Becomes("nova", application.Deploy, application.Verified, p.Log)
 		if live := w.Argo.Live("argocd", "nova"); live != "nova/auth:good1" {
@@ -27,9 +26,6 @@ func TestAPushIsDeployedAndVerified(t *testing.T) {
 		}
 		if r.From != triggertest.Start || !strings.Contains(r.Reason, "push of nova/auth:good1") || r.By != "trigger watch (trigger-0)" {
 			t.Errorf("record is %+v", r)
-		}
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("took %s", took)
 		}
 		w.Eventually("the message is deleted", func() bool { return w.Queue.Len() == 0 }, p.Log)
 		w.Eventually("Events are written", func() bool {
