@@ -1,7 +1,6 @@
 package manifests_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/proerror77/nova-staging/internal/dashboard"
 )
 
 var dashboardFile = filepath.Join("observability", "grafana", "nova-staging.json")
@@ -20,29 +21,14 @@ var dashboardFile = filepath.Join("observability", "grafana", "nova-staging.json
 // dashboardExpressions are all queries of the dashboard, with its variables set.
 func dashboardExpressions(t *testing.T) []string {
 	t.Helper()
-	type target struct {
-		Expr       string `json:"expr"`
-		Datasource struct {
-			UID string `json:"uid"`
-		} `json:"datasource"`
-	}
-	var d struct {
-		UID         string `json:"uid"`
-		Annotations struct{ List []target }
-		Panels      []struct {
-			ID      int                      `json:"id"`
-			Title   string                   `json:"title"`
-			GridPos struct{ X, Y, W, H int } `json:"gridPos"`
-			Targets []target                 `json:"targets"`
-		} `json:"panels"`
-	}
-	if err := json.Unmarshal([]byte(read(t, dashboardFile)), &d); err != nil {
+	d, err := dashboard.Read(dashboardFile)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if d.UID != "nova-staging" || len(d.Panels) < 10 {
 		t.Fatalf("dashboard %q with %d panels", d.UID, len(d.Panels))
 	}
-	all := d.Annotations.List
+	targets := d.Annotations.List
 	ids, taken := map[int]bool{}, map[[2]int]string{}
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.Title == "" || len(p.Targets) == 0 {
@@ -57,14 +43,19 @@ func dashboardExpressions(t *testing.T) []string {
 				taken[[2]int{x, y}] = p.Title
 			}
 		}
-		all = append(all, p.Targets...)
+		targets = append(targets, p.Targets...)
 	}
-	var exprs []string
-	for _, target := range all {
+	for _, target := range targets {
 		if target.Datasource.UID != "${datasource}" {
 			t.Errorf("%s asks %q", target.Expr, target.Datasource.UID)
 		}
-		exprs = append(exprs, strings.NewReplacer("$__rate_interval", "5m", "$project", "nova").Replace(target.Expr))
+	}
+	var exprs []string
+	for _, q := range d.Queries("5m") {
+		exprs = append(exprs, q.Expr)
+	}
+	if len(exprs) != len(targets) {
+		t.Errorf("of %d queries %d ask something", len(targets), len(exprs))
 	}
 	return exprs
 }

@@ -58,20 +58,26 @@ func serveForward(listener net.Listener, dial func() (net.Conn, error)) {
 			return
 		}
 		go func() {
-			defer func() { _ = here.Close() }()
 			there, err := dial()
 			if err != nil {
-				return // the client sees its connection end
+				_ = here.Close() // the client sees its connection end
+				return
 			}
-			defer func() { _ = there.Close() }()
-			ended := make(chan struct{}, 2)
-			for _, pair := range [][2]net.Conn{{here, there}, {there, here}} {
-				go func() {
-					_, _ = io.Copy(pair[0], pair[1])
-					ended <- struct{}{}
-				}()
-			}
-			<-ended // HTTP is spoken here: nobody goes on with half a connection
+			join(here, there)
 		}()
 	}
+}
+
+// join passes on what each end says until one of them ends, and closes both: HTTP and
+// TLS are spoken here, nobody goes on with half a connection.
+func join(here, there net.Conn) {
+	ended := make(chan struct{}, 2)
+	for _, pair := range [][2]net.Conn{{here, there}, {there, here}} {
+		go func() {
+			_, _ = io.Copy(pair[0], pair[1])
+			ended <- struct{}{}
+		}()
+	}
+	<-ended
+	_, _ = here.Close(), there.Close()
 }

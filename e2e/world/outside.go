@@ -104,9 +104,7 @@ func (o *outside) connect(w http.ResponseWriter, r *http.Request) {
 		o.conns <- tls.Server(here, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return o.leaf(host) }})
 		return
 	}
-	go func() { _, _ = io.Copy(there, here); _ = there.Close() }()
-	_, _ = io.Copy(here, there)
-	_ = here.Close()
+	join(here, there)
 }
 
 // answer is what our hosts say.

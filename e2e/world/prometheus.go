@@ -7,11 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/proerror77/nova-staging/internal/dashboard"
 )
 
 // Prometheus is the one in the cluster, with the shipped scrape configuration and
@@ -51,34 +52,10 @@ func (w *World) layOutMonitoring() error {
 	return nil
 }
 
-// DashboardQueries are the expressions of the shipped dashboard's panels, with its
-// variables filled in.
-func (w *World) DashboardQueries() ([]string, error) {
-	path := filepath.Join(w.settings.Root, "manifests", "observability", "grafana", "nova-staging.json")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var dashboard struct {
-		Panels []struct {
-			Targets []struct {
-				Expr string `json:"expr"`
-			} `json:"targets"`
-		} `json:"panels"`
-	}
-	if err := json.Unmarshal(b, &dashboard); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	variables := strings.NewReplacer("$__rate_interval", "1m", "$project", "nova")
-	var exprs []string
-	for _, p := range dashboard.Panels {
-		for _, t := range p.Targets {
-			if t.Expr != "" {
-				exprs = append(exprs, variables.Replace(t.Expr))
-			}
-		}
-	}
-	return exprs, nil
+// DashboardQueries are those of the shipped dashboard.
+func (w *World) DashboardQueries() ([]dashboard.Query, error) {
+	d, err := dashboard.Read(filepath.Join(w.settings.Root, "manifests", "observability", "grafana", "nova-staging.json"))
+	return d.Queries("1m"), err
 }
 
 // Query evaluates an expression now.
