@@ -154,14 +154,7 @@ func TestDayTwo(t *testing.T) {
 				t.Errorf("the tags in git have replaced Pods: %s", s)
 			}
 			k.run(ctx, t, "without plugin")
-			s, err = w.Application.Wait(ctx, time.Minute, "Argo CD's own kustomize is Synced and Healthy", func(s world.State) bool {
-				return s.Status.Sync.Status == "Synced" && s.Status.Health.Status == "Healthy" &&
-					s.Status.Sync.ComparedTo.Source.AsOf() == "" && s.Status.OperationState.Ended()
-			})
-			need(t, err)
-			if s.Status.OperationState.Phase != "Succeeded" {
-				t.Errorf("the sync without the plugin: %s", s)
-			}
+			syncedWithoutPlugin(ctx, t)
 			k.run(ctx, t, "without Job")
 			if said := k.needs(ctx, t, "kubectl -n nova get configmap,job -o name"); strings.Contains(said, "nova-release") || strings.Contains(said, "smoke") {
 				t.Errorf("there is still\n%s", said)
@@ -181,10 +174,7 @@ func TestDayTwo(t *testing.T) {
 			_, err = w.Application.Refresh(ctx, false)
 			need(t, err)
 			k.run(ctx, t, "without plugin")
-			_, err = w.Application.Wait(ctx, time.Minute, "Argo CD's own kustomize is Synced again", func(s world.State) bool {
-				return s.Status.Sync.Status == "Synced" && s.Status.Sync.ComparedTo.Source.AsOf() == "" && s.Status.OperationState.Ended()
-			})
-			need(t, err)
+			syncedWithoutPlugin(ctx, t)
 			k.run(ctx, t, "without Job")
 			if stdout, _ := k.run(ctx, t, "others"); stdout != "" {
 				t.Errorf("there are Applications with the plugin: %s", stdout)
@@ -208,6 +198,20 @@ func TestDayTwo(t *testing.T) {
 			need(t, w.DeleteApplication(ctx))
 		})).
 		Feature())
+}
+
+// syncedWithoutPlugin waits until Argo CD's own kustomize has rendered, and fails the
+// test unless its sync succeeded.
+func syncedWithoutPlugin(ctx context.Context, t *testing.T) {
+	t.Helper()
+	s, err := w.Application.Wait(ctx, time.Minute, "Argo CD's own kustomize is Synced and Healthy", func(s world.State) bool {
+		return s.Status.Sync.Status == "Synced" && s.Status.Health.Status == "Healthy" &&
+			s.Status.Sync.ComparedTo.Source.AsOf() == "" && s.Status.OperationState.Ended()
+	})
+	need(t, err)
+	if s.Status.OperationState.Phase != "Succeeded" {
+		t.Errorf("the sync without the plugin: %s", s)
+	}
 }
 
 // images are what the Pods' templates ask for, by Deployment.
