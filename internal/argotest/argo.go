@@ -29,6 +29,7 @@ type Argo struct {
 	failed map[string]string // as-of whose sync failed last: no other attempt
 	busy   map[string]bool
 	syncs  map[string]int
+	held   chan struct{} // closed when syncs may end; nil when they may
 }
 
 // Run follows the Applications until ctx ends.
@@ -76,6 +77,21 @@ func (a *Argo) Live(namespace, name string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.live[namespace+"/"+name]
+}
+
+// HoldSyncs lets no sync end until release is called. Those that begin have been
+// rendered before.
+func (a *Argo) HoldSyncs() (release func()) {
+	held := make(chan struct{})
+	a.mu.Lock()
+	a.held = held
+	a.mu.Unlock()
+	return sync.OnceFunc(func() {
+		a.mu.Lock()
+		a.held = nil
+		a.mu.Unlock()
+		close(held)
+	})
 }
 
 func (a *Argo) reconcile(ctx context.Context, namespace, name string) {
@@ -134,6 +150,15 @@ func (a *Argo) once(ctx context.Context, namespace, name, at string) bool {
 		status["operationState"] = a.state("Running", "waiting for completion of hook", started, "", name, namespace, at, nil)
 	})
 	sleep(ctx, a.SyncTime)
+	a.mu.Lock()
+	held := a.held
+	a.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-ctx.Done():
+		}
+	}
 	message, ok := "", true
 	if a.Smoke != nil {
 		message, ok = a.Smoke(name, render)

@@ -46,7 +46,7 @@ func (w *World) Watch(args ...string) *Process {
 			cancel()
 			select {
 			case code = <-status:
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				w.t.Errorf("watch did not end; log:\n%s", l)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/ecremulator"
@@ -174,20 +175,31 @@ func (w *World) FailDeletes() (lift func()) {
 	return w.ECR.Inject(ecremulator.Fault{Kind: ecremulator.Unavailable, Op: "DeleteMessageBatch"}).Remove
 }
 
-// Eventually waits for a condition, 20 s at most; then it fails the test with the
+// Eventually waits for a condition, a minute at most; then it fails the test with the
 // logs.
 func (w *World) Eventually(what string, ok func() bool, logs ...*Log) {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			for _, l := range logs {
 				w.t.Logf("log:\n%s", l)
 			}
-			w.t.Fatalf("not within 20s: %s", what)
+			w.t.Fatalf("not within a minute: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// Syncing waits until a sync runs of what an Application in namespace argocd has been
+// moved to from an instant.
+func (w *World) Syncing(name, from string, logs ...*Log) {
+	w.t.Helper()
+	w.Eventually("a sync is under way", func() bool {
+		o := w.API.Get("argocd", name)
+		phase, _, _ := unstructured.NestedString(o, "status", "operationState", "phase")
+		return phase == "Running" && w.API.AsOf("argocd", name) != from
+	}, logs...)
 }
 
 // Record of an Application in namespace argocd.

@@ -2,7 +2,6 @@ package command_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/triggertest"
@@ -18,12 +17,12 @@ func TestAnOlderRecordThatIsPutBackLosesNoPush(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := triggertest.New(t)
-			w.Argo.SyncTime = 2500 * time.Millisecond
 			w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
 			w.Run()
 			p := w.Watch()
+			release := w.Argo.HoldSyncs()
 			w.Push("nova/auth", "good1")
-			w.Eventually("a sync is under way", func() bool { return w.API.AsOf("argocd", "nova") != triggertest.Start }, p.Log)
+			w.Syncing("nova", triggertest.Start, p.Log)
 			write := w.NotifyLate("nova")
 			w.Push("nova/auth", "good2")
 			w.Eventually("the second push is remembered", func() bool {
@@ -39,6 +38,7 @@ func TestAnOlderRecordThatIsPutBackLosesNoPush(t *testing.T) {
 				}
 				p = w.Watch()
 			}
+			release()
 			w.Eventually("the second push is deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, p.Log)
 		})
 	}

@@ -145,19 +145,19 @@ func TestAHoldKeepsPushesUntilRelease(t *testing.T) {
 func TestPushesDuringASyncWaitForItsEnd(t *testing.T) {
 	t.Parallel()
 	w := triggertest.New(t)
-	w.Argo.SyncTime = 1500 * time.Millisecond
 	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
 	w.Run()
 	p := w.Watch()
+	release := w.Argo.HoldSyncs()
 	w.Push("nova/auth", "good1")
-	w.Eventually("the first sync runs", func() bool { return w.API.AsOf("argocd", "nova") != triggertest.Start }, p.Log)
+	w.Syncing("nova", triggertest.Start, p.Log)
 	first := w.API.AsOf("argocd", "nova")
-	time.Sleep(100 * time.Millisecond) // it is rendered
 	w.Push("nova/auth", "good2")
 	w.Eventually("the second push is remembered", func() bool { return w.Record("nova").Pending != nil }, p.Log)
 	if at := w.API.AsOf("argocd", "nova"); at != first {
 		t.Errorf("as-of moved to %s during the sync", at)
 	}
+	release()
 	w.Eventually("the second is deployed", func() bool {
 		return w.Argo.Live("argocd", "nova") == "nova/auth:good2" && w.Record("nova").Verdict == application.Verified
 	}, p.Log)
@@ -231,16 +231,19 @@ func TestEventsThatAreNoPushStopNothing(t *testing.T) {
 		return w.API.AsOf("argocd", "broken-status") != triggertest.Start
 	}, p.Log)
 	w.Eventually("malformed messages end in the dead-letter queue", func() bool { return w.Dead.Len() == 6 && w.Queue.Len() == 0 }, p.Log)
-	_, page := triggertest.Get(t, p.URL+"/metrics")
+	page := ""
 	for _, line := range []string{
 		`nova_trigger_events_ignored_total{reason="malformed"} 6`, `nova_trigger_events_ignored_total{reason="delete"} 1`,
 		`nova_trigger_events_ignored_total{reason="foreign"} 1`, `nova_trigger_events_ignored_total{reason="artifact"} 1`,
 		`nova_trigger_events_ignored_total{reason="untagged"} 1`, `nova_trigger_pushes_total{result="irrelevant"} 1`,
 		`nova_trigger_applications_broken 2`,
 	} {
-		if !strings.Contains(page, line+"\n") {
-			t.Errorf("metrics lack %s", line)
-		}
+		w.Eventually("metrics have "+line, func() bool {
+			if !strings.Contains(page, line+"\n") {
+				_, page = triggertest.Get(t, p.URL+"/metrics")
+			}
+			return strings.Contains(page, line+"\n")
+		}, p.Log)
 	}
 	for text, n := range map[string]int{
 		"no source has a plugin": 1, "no plugin source has a parameter as-of": 1, "a message is malformed": 6,
