@@ -92,10 +92,13 @@ func Explain(ctx context.Context, o Options) (*explain.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = resolve.Decisions(r.outcomes); err != nil {
-		err = interrupted(ctx, err)
+	report := r.report()
+	decisions, err := resolve.Decisions(r.outcomes)
+	if err != nil {
+		return report, interrupted(ctx, err)
 	}
-	return r.report(), err
+	_, err = r.pin(decisions) // the render can still fail here
+	return report, err
 }
 
 // render is the state of one render.
