@@ -395,3 +395,20 @@ func TestExplainFailsWhereTheRenderFails(t *testing.T) {
 		t.Errorf("the report is %+v, want all images as they were resolved", report)
 	}
 }
+
+func TestAnImageWhereNoFieldIsIsWarnedOf(t *testing.T) {
+	s := shop(t)
+	write(t, s, "kustomization.yaml", "resources: [all.yaml, cm.yaml]\n")
+	write(t, s, "cm.yaml", `apiVersion: v1
+kind: ConfigMap
+metadata: {name: runner, namespace: shop}
+data: {image: "`+host+`/shop/runner:latest", held: "`+host+`/shop/held@sha256:`+zeros+`", other: "`+host+`/other/a:1"}
+`)
+	report, err := plugin.Explain(t.Context(), s.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Warnings) != 1 || !strings.HasPrefix(report.Warnings[0], "data.image of ConfigMap shop/runner holds "+host+"/shop/runner:latest, which the entry at ") {
+		t.Errorf("warnings are %q, want one of the image that a policy matches and nothing resolves", report.Warnings)
+	}
+}
