@@ -92,10 +92,13 @@ func Explain(ctx context.Context, o Options) (*explain.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = resolve.Decisions(r.outcomes); err != nil {
-		err = interrupted(ctx, err)
+	report := r.report()
+	decisions, err := resolve.Decisions(r.outcomes)
+	if err != nil {
+		return report, interrupted(ctx, err)
 	}
-	return r.report(), err
+	_, err = r.pin(decisions) // the render can still fail here
+	return report, err
 }
 
 // render is the state of one render.
@@ -151,6 +154,7 @@ func survey(ctx context.Context, o Options) (*render, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.mentions()
 	resolver := resolve.Resolver{Registry: o.Registry, AsOf: o.AsOf, Commits: r.past.line(), Candidates: o.Candidates}
 	// Without the revision's SHA a decision has no key that would hold tomorrow.
 	if o.Store != nil && (!config.NeedsHistory() || r.past.err == nil) {
@@ -237,6 +241,17 @@ func (r *render) groups() ([]resolve.Group, error) {
 		}
 	}
 	return groups, nil
+}
+
+// mentions warns of images that a policy matches in places where none is resolved:
+// they would be deployed as they stand there.
+func (r *render) mentions() {
+	for _, m := range images.Mentions(r.built.Objects, r.uses) {
+		if entry := r.config.For(m.Name); entry != nil && m.Digest == "" {
+			r.warnings = append(r.warnings, fmt.Sprintf("%s of %s holds %s, which the entry at %s matches, and stays as it is: no image field is there; name the field under images in a file of configurations, or give the image a digest",
+				m.Path, m.Object, m.Reference, r.place(entry)))
+		}
+	}
 }
 
 func (r *render) place(e *policy.Entry) string {

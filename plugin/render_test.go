@@ -22,6 +22,7 @@ import (
 	"github.com/proerror77/nova-staging/plugin/build"
 	"github.com/proerror77/nova-staging/plugin/cache"
 	"github.com/proerror77/nova-staging/plugin/ecr"
+	"github.com/proerror77/nova-staging/plugin/explain"
 	"github.com/proerror77/nova-staging/plugin/images"
 )
 
@@ -379,5 +380,35 @@ func write(t *testing.T, s *scene, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestExplainFailsWhereTheRenderFails(t *testing.T) {
+	s := shop(t)
+	write(t, s, "kustomization.yaml", "resources: [all.yaml, cm.yaml]\n")
+	write(t, s, "cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-release, namespace: shop}\n")
+	report, err := plugin.Explain(t.Context(), s.options())
+	if !errors.Is(err, plugin.ErrRelease) {
+		t.Errorf("error is %v, want that of the render, %v", err, plugin.ErrRelease)
+	}
+	if report == nil || len(report.Images) != 6 || report.Images[0].Status != explain.Resolved {
+		t.Errorf("the report is %+v, want all images as they were resolved", report)
+	}
+}
+
+func TestAnImageWhereNoFieldIsIsWarnedOf(t *testing.T) {
+	s := shop(t)
+	write(t, s, "kustomization.yaml", "resources: [all.yaml, cm.yaml]\n")
+	write(t, s, "cm.yaml", `apiVersion: v1
+kind: ConfigMap
+metadata: {name: runner, namespace: shop}
+data: {image: "`+host+`/shop/runner:latest", held: "`+host+`/shop/held@sha256:`+zeros+`", other: "`+host+`/other/a:1"}
+`)
+	report, err := plugin.Explain(t.Context(), s.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Warnings) != 1 || !strings.HasPrefix(report.Warnings[0], "data.image of ConfigMap shop/runner holds "+host+"/shop/runner:latest, which the entry at ") {
+		t.Errorf("warnings are %q, want one of the image that a policy matches and nothing resolves", report.Warnings)
 	}
 }

@@ -146,6 +146,9 @@ func run(ctx context.Context, p place, allowRemote bool, clones *clones) (_ *Res
 			return nil, fmt.Errorf("%w of %s: %s %s holds the key %q twice in one mapping", ErrBuild, p.name(), r.GetKind(), r.GetName(), key)
 		}
 	}
+	if err := nameRelease(objects); err != nil {
+		return nil, fmt.Errorf("%w of %s: %w", ErrBuild, p.name(), err)
+	}
 	for i, w := range warnings {
 		warnings[i] = p.clean(w)
 	}

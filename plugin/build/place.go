@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -101,34 +102,51 @@ func (p place) clean(text string) string {
 	if base == "/" {
 		return text
 	}
-	text = strings.ReplaceAll(text, base+"/", "")
-	text = replaceWord(text, base, ".")
+	text = WithoutFolder(text, base, ".")
 	if p.root != "" {
 		return text
 	}
 	up := ".."
 	for dir := filepath.Dir(base); filepath.Dir(dir) != "/" && dir != "/"; dir = filepath.Dir(dir) {
-		text = strings.ReplaceAll(text, dir+"/", up+"/")
-		text = replaceWord(text, dir, up)
+		text = replaceFolder(text, dir, up+"/", up)
 		up = "../" + up
 	}
 	return text
 }
 
-// replaceWord replaces a path where it is not the beginning of a longer name.
-func replaceWord(text, word, by string) string {
+// WithoutFolder names paths below an absolute folder from that folder on, and the
+// folder itself as said. A path that has the same text somewhere else, as a/nova/b
+// has that of /nova, is none of them.
+func WithoutFolder(text, folder, itself string) string {
+	return replaceFolder(text, folder, "", itself)
+}
+
+// replaceFolder replaces a folder where it begins a path, with the slash after it,
+// and where it is the whole path.
+func replaceFolder(text, folder, below, itself string) string {
 	var b strings.Builder
+	done := 0 // of text
 	for {
-		i := strings.Index(text, word)
+		i := strings.Index(text[done:], folder)
 		if i < 0 {
-			return b.String() + text
+			return b.String() + text[done:]
 		}
-		b.WriteString(text[:i])
-		text = text[i+len(word):]
-		if text == "" || strings.ContainsRune("'\"`:;,)] \n", rune(text[0])) {
-			b.WriteString(by)
-		} else {
-			b.WriteString(word)
+		at := done + i
+		b.WriteString(text[done:at])
+		done = at + len(folder)
+		rest := text[done:]
+		begins := at == 0 || !pathRE.MatchString(text[at-1:at])
+		switch {
+		case begins && strings.HasPrefix(rest, "/"):
+			b.WriteString(below)
+			done++
+		case begins && (rest == "" || strings.ContainsRune("'\"`:;,)] \n", rune(rest[0]))):
+			b.WriteString(itself)
+		default:
+			b.WriteString(folder)
 		}
 	}
 }
+
+// pathRE is what a path goes on with.
+var pathRE = regexp.MustCompile(`[\w./~-]`)

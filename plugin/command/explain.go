@@ -22,8 +22,8 @@ func (p Program) explain(f *flags) *cobra.Command {
 instant, by which policy, when it was pushed and from which commit.
 
 With --all, every candidate is listed with the reason why it lost, and earlier
-decisions are not used. Images that can not be resolved are listed with the
-reason too, and then the exit status is that of the failed render.`,
+decisions are neither used nor replaced. Images that can not be resolved are
+listed with the reason too. The exit status is that of the render.`,
 		Example: "  generate explain manifests/nova/overlays/staging\n  generate explain --all --as-of 2026-11-20T12:00:00Z manifests/nova/overlays/staging\n  generate explain -o json | jq -r '.images[] | [.name, .commit] | @tsv'",
 		Args:    maxOneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {

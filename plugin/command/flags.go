@@ -1,8 +1,10 @@
 package command
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,13 +65,11 @@ func (p Program) instant(f flags) (asOf time.Time, given bool, err error) {
 	env := environment(p.Env)
 	text, from := f.asOf, "--as-of"
 	if !f.asOfSet {
+		if err := env.checkParameter(); err != nil {
+			return time.Time{}, false, err
+		}
 		var ok bool
 		if text, ok = env.get("PARAM_AS_OF"); !ok {
-			for _, kv := range p.Env {
-				if strings.HasPrefix(kv, "PARAM_AS_OF_") {
-					return time.Time{}, false, usage("the parameter as-of is a list or a map: make it a string such as 2026-11-20T12:00:00Z")
-				}
-			}
 			return p.Now(), false, nil
 		}
 		from = "the parameter as-of"
@@ -83,6 +83,56 @@ func (p Program) instant(f flags) (asOf time.Time, given bool, err error) {
 		return time.Time{}, false, usage("%s is %q: %s", from, text, want)
 	}
 	return asOf.UTC(), true, nil
+}
+
+// checkParameter refuses an as-of that Argo CD's variables do not show for what it
+// is: one that is no string must not pass for an absent one, which means now, and
+// of two nobody knows which counts.
+func (e environment) checkParameter() error {
+	const (
+		want = "make it a string such as 2026-11-20T12:00:00Z"
+		list = "the parameter as-of is a list or a map: " + want
+	)
+	var all []struct {
+		Name   string
+		String *string
+		Array  *json.RawMessage
+		Map    *json.RawMessage
+	}
+	text, ok := e.get("ARGOCD_APP_PARAMETERS")
+	if !ok || json.Unmarshal([]byte(text), &all) != nil {
+		if _, ok := e.get("PARAM_AS_OF"); !ok && slices.ContainsFunc(e, func(kv string) bool { return strings.HasPrefix(kv, "PARAM_AS_OF_") }) {
+			return usage(list)
+		}
+		return nil
+	}
+	times := 0
+	for _, p := range all {
+		if variableOf(p.Name) != "PARAM_AS_OF" {
+			continue
+		}
+		times++
+		switch {
+		case p.Array != nil || p.Map != nil:
+			return usage(list)
+		case p.String == nil:
+			return usage("the parameter as-of has no string: %s", want)
+		}
+	}
+	if times > 1 {
+		return usage("the parameter as-of is given %d times: keep one", times)
+	}
+	return nil
+}
+
+// variableOf is the name that Argo CD gives a parameter's variable.
+func variableOf(parameter string) string {
+	return "PARAM_" + strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(parameter))
 }
 
 func (p Program) revision(f flags) string {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/proerror77/nova-staging/internal/version"
 	"github.com/proerror77/nova-staging/plugin"
+	"github.com/proerror77/nova-staging/plugin/build"
 	"github.com/proerror77/nova-staging/plugin/cache"
 	"github.com/proerror77/nova-staging/plugin/ecr"
 	"github.com/proerror77/nova-staging/plugin/history"
@@ -135,8 +135,7 @@ func within(root string, err error) error {
 	if err == nil || len(root) <= 1 {
 		return err
 	}
-	text := strings.ReplaceAll(err.Error(), root+string(filepath.Separator), "")
-	return &placed{err, strings.ReplaceAll(text, root, "the repository")}
+	return &placed{err, build.WithoutFolder(err.Error(), root, "the repository")}
 }
 
 // openCache opens the folder of decisions; nil when there is to be none. An

@@ -20,8 +20,9 @@ import (
 //     own first-parent line, followed by the sides of the merges on that line.
 //     All sides together are at most depth commits.
 //
-// No commit is listed twice; a line ends where it meets a listed commit. The
-// order depends on the commits alone, not on their dates or how they are
+// No commit is listed twice; a line ends where it meets a listed commit. Where a
+// shallow clone is cut the whole log ends: what comes next is not known, and what
+// comes after that must not be taken for it. The order depends on the commits alone, not on their dates or how they are
 // stored. A commit is read when it is listed, so twenty commits cost twenty
 // reads. A Log remembers at most twice depth names.
 //
@@ -88,6 +89,9 @@ func (l *Log) advance() bool {
 			used = l.sides
 		}
 		switch fresh := l.more && !l.seen[l.next]; {
+		case fresh && used < l.depth && l.repo.shallow[l.child]:
+			l.reach.Shallow, l.reach.ShallowAt = true, l.child.String()
+			return false
 		case fresh && used < l.depth:
 			return true
 		case fresh:
@@ -129,18 +133,13 @@ func (l *Log) read() (Commit, error) {
 	} else {
 		l.reach.Mainline++
 	}
-	switch {
-	case len(n.parents) == 0:
+	if len(n.parents) == 0 {
 		l.reach.Complete = l.reach.Complete || !l.onSide
-	case l.repo.shallow[id]:
-		if !l.reach.Shallow {
-			l.reach.Shallow, l.reach.ShallowAt = true, n.SHA
-		}
-	default:
-		l.next, l.more = n.parents[0], true
-		for _, tip := range n.parents[1:] {
-			l.merged = append(l.merged, side{tip: tip, merge: id})
-		}
+		return n.Commit, nil
+	}
+	l.next, l.more = n.parents[0], true
+	for _, tip := range n.parents[1:] {
+		l.merged = append(l.merged, side{tip: tip, merge: id})
 	}
 	return n.Commit, nil
 }

@@ -3,6 +3,7 @@ package history_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -145,6 +146,29 @@ func TestLogEndsAtTheCutOfAShallowClone(t *testing.T) {
 	}
 	if _, err := r.Resolve(names[0]); !errors.Is(err, history.ErrRevisionNotFound) || !strings.Contains(err.Error(), "remove `depth`") {
 		t.Errorf("resolve a commit beyond the cut: %v", err)
+	}
+}
+
+func TestAShallowCloneGivesTheBeginningOfTheWholeLog(t *testing.T) {
+	t.Parallel()
+	origin := newRepo(t)
+	// The mainline is 7─6─4─2─0; 5─3─1 is a side that 6 merges. A clone that ends
+	// at 4 has 5, too, which in the whole history comes after 0.
+	names := origin.graph([][]int{{}, {0}, {0}, {1}, {2}, {3}, {4, 5}, {6}})
+	whole := open(t, origin.dir)
+	order := shas(all(t, whole.Log(resolve(t, whole, "HEAD"), 10)))
+	for depth, want := range map[int]int{1: 1, 2: 2, 3: 3, 4: 4, 5: 8} {
+		dir := t.TempDir()
+		origin.git("clone", "-q", fmt.Sprintf("--depth=%d", depth), "file://"+origin.dir, dir)
+		r := open(t, dir)
+		l := r.Log(resolve(t, r, "HEAD"), 10)
+		got := shas(all(t, l))
+		if !slices.Equal(got, order[:want]) {
+			t.Errorf("depth %d: got %v, want the first %d of %v", depth, got, want, names)
+		}
+		if reach := l.Reach(); reach.Shallow != (want < len(order)) {
+			t.Errorf("depth %d: reach is %+v", depth, reach)
+		}
 	}
 }
 

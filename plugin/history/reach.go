@@ -22,11 +22,11 @@ type Reach struct {
 	// mainline or on a side.
 	DepthReached bool
 
-	// Shallow is true when the log came to a commit whose parents a shallow
-	// clone does not have, on the mainline or on a side.
+	// Shallow is true when the log ended because a shallow clone does not have
+	// the commit that comes next, on the mainline or on a side.
 	Shallow bool
 
-	// ShallowAt is the SHA of the first such commit.
+	// ShallowAt is the SHA of the commit whose parent that is.
 	ShallowAt string
 
 	// Complete is true when the mainline was listed down to the root commit.

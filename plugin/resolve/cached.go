@@ -47,7 +47,7 @@ type cachePolicy struct {
 }
 
 // cacheFormat changes with the rules by which decisions are made.
-const cacheFormat = 1
+const cacheFormat = 2
 
 func (c *Cache) key(g Group, asOf time.Time) cacheKey {
 	k := cacheKey{Format: cacheFormat, Endpoint: c.Endpoint, AsOf: asOf.UTC(), Policy: cachePolicy{

@@ -143,3 +143,29 @@ func TestExplainingAllAsksAnew(t *testing.T) {
 		t.Errorf("made calls %q", got)
 	}
 }
+
+func TestExplainingAllLeavesWhatIsKeptAlone(t *testing.T) {
+	t.Parallel()
+	f, store := newFake(), &memory{}
+	f.push("a/b", noon.Add(-time.Hour), "v1")
+	resolve := func(all bool) Decision {
+		r := &Resolver{Registry: f, AsOf: noon, Candidates: all, Cache: &Cache{Store: store}}
+		o := one(t, r, Group{Entry: entry(t, "tag: {name: v1}\n  scan: {refuse: high, allow: [missing]}"), Repositories: repos(t, "a/b")})
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		return o.Decisions[0]
+	}
+	first, puts := resolve(false), len(store.puts)
+	// The tag moves to another image that was also pushed before the instant.
+	f.images["a/b"][0].Digest = digest("other")
+	if all := resolve(true); all.Digest == first.Digest {
+		t.Fatal("explain --all does not show what the tag points at today")
+	}
+	if got := store.puts[puts:]; len(got) > 0 {
+		t.Errorf("explain --all kept %q", got)
+	}
+	if again := resolve(false); again.Digest != first.Digest {
+		t.Errorf("the instant was rendered with %s, and after explain --all it is %s", first.Digest, again.Digest)
+	}
+}

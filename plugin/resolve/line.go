@@ -31,11 +31,11 @@ func (l *Line) slice(ctx context.Context, lo, hi int) ([]history.Commit, error) 
 	defer l.mu.Unlock()
 	for len(l.commits) < hi && !l.ended {
 		next, err := l.log.Next(ctx, hi-len(l.commits))
+		l.commits = append(l.commits, next...) // a log may give commits with an error
 		if err != nil {
 			return nil, err
 		}
 		l.ended = len(next) == 0
-		l.commits = append(l.commits, next...)
 	}
 	return l.commits[min(lo, len(l.commits)):min(hi, len(l.commits))], nil
 }

@@ -42,7 +42,8 @@ type Resolver struct {
 	// Commits gives the line of commits from the revision, for a depth. Required
 	// when a group uses the commit policy.
 	Commits func(depth int) (*Line, error)
-	// Candidates keeps every candidate in the decisions, for explain.
+	// Candidates keeps every candidate in the decisions, for explain. Then the
+	// cache is neither read nor written.
 	Candidates bool
 	// Cache of final decisions. Optional.
 	Cache *Cache
@@ -88,8 +89,9 @@ func Decisions(outcomes []Outcome) ([]Decision, error) {
 }
 
 func (r *Resolver) group(ctx context.Context, g Group) ([]Decision, error) {
-	if r.Cache != nil && !r.Candidates {
-		if decisions, ok := r.Cache.get(g, r.AsOf); ok {
+	cache := r.cache()
+	if cache != nil {
+		if decisions, ok := cache.get(g, r.AsOf); ok {
 			return decisions, nil
 		}
 	}
@@ -103,10 +105,19 @@ func (r *Resolver) group(ctx context.Context, g Group) ([]Decision, error) {
 			return nil, err
 		}
 	}
-	if r.Cache != nil && r.final(g, decisions, &clock) {
-		r.Cache.put(g, r.AsOf, decisions)
+	if cache != nil && r.final(g, decisions, &clock) {
+		cache.put(g, r.AsOf, decisions)
 	}
 	return decisions, nil
+}
+
+// cache is nil for an explanation of every candidate: what it sees today must not
+// replace what an instant was rendered with.
+func (r *Resolver) cache() *Cache {
+	if r.Candidates {
+		return nil
+	}
+	return r.Cache
 }
 
 func (r *Resolver) decide(ctx context.Context, g Group) ([]Decision, error) {

@@ -117,9 +117,9 @@ func (r *Resolver) gate(ctx context.Context, g Group, decisions []Decision, cloc
 	if len(refused) > 0 {
 		return r.refuse(g, decisions, refused)
 	}
-	if r.Cache != nil && r.passed(clock) {
+	if cache := r.cache(); cache != nil && r.passed(clock) {
 		for k, repo := range g.Repositories {
-			r.Cache.pass(repo, g.Entry.Scan, r.AsOf, decisions[k])
+			cache.pass(repo, g.Entry.Scan, r.AsOf, decisions[k])
 		}
 	}
 	return nil
@@ -128,8 +128,8 @@ func (r *Resolver) gate(ctx context.Context, g Group, decisions []Decision, cloc
 // scan judges one chosen image. What was let through once at this instant is let
 // through again, whatever was found since.
 func (r *Resolver) scan(ctx context.Context, gate *policy.Scan, repo ecr.Repository, d Decision) (*Scan, error) {
-	if r.Cache != nil && !r.Candidates {
-		if s, ok := r.Cache.passed(repo, gate, r.AsOf, d); ok {
+	if cache := r.cache(); cache != nil {
+		if s, ok := cache.passed(repo, gate, r.AsOf, d); ok {
 			return s, nil
 		}
 	}
