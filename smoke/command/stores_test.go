@@ -1,8 +1,14 @@
 package command_test
 
 import (
+	"io"
+	"net"
 	"strings"
 	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/proerror77/nova-staging/internal/apitest"
 )
@@ -37,5 +43,40 @@ func TestNoWayToTheStores(t *testing.T) {
 				t.Errorf("exit code %d, want 3", o.code)
 			}
 		})
+	}
+}
+
+// A store that takes connections and never answers must not hold a run up, even
+// where the connection is a forwarded port.
+func TestAStoreThatHangsBehindAForwardedPort(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(io.Discard, c) }()
+		}
+	}()
+	s := apitest.New(t, "nova")
+	s.Put("pods", &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "store-0", UID: "uid-store-0"},
+		Status:     corev1.PodStatus{PodIP: "127.0.0.1", Phase: corev1.PodRunning},
+	})
+	ended := make(chan outcome, 1)
+	go func() { ended <- smoke(t, t.Context(), s, stores(l.Addr().String()), "--reach", "port-forward", "--deadline", "10s") }()
+	select {
+	case o := <-ended:
+		if o.code != 15 {
+			t.Errorf("exit code %d\n%s", o.code, o.err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("still running 20 s after the deadline")
 	}
 }
