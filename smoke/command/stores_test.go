@@ -70,7 +70,9 @@ func TestAStoreThatHangsBehindAForwardedPort(t *testing.T) {
 		Status:     corev1.PodStatus{PodIP: "127.0.0.1", Phase: corev1.PodRunning},
 	})
 	ended := make(chan outcome, 1)
-	go func() { ended <- smoke(t, t.Context(), s, stores(l.Addr().String()), "--reach", "port-forward", "--deadline", "10s") }()
+	go func() {
+		ended <- smoke(t, t.Context(), s, stores(l.Addr().String()), "--reach", "port-forward", "--deadline", "10s")
+	}()
 	select {
 	case o := <-ended:
 		if o.code != 15 {
