@@ -46,7 +46,7 @@ func (r Retry) Look(ctx context.Context) (verdict.Finding, int) {
 		if ctx.Err() != nil {
 			return ended(ctx, last, looks), looks
 		}
-		f := r.Check.Look(ctx)
+		f := Guard(func() verdict.Finding { return r.Check.Look(ctx) })
 		if f.Verdict == verdict.Passed || f.Verdict == verdict.Skipped || f.Final {
 			return f, looks + 1
 		}

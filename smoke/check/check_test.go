@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,5 +50,18 @@ func TestTheTimeRunsOut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestACheckThatPanics(t *testing.T) {
+	t.Parallel()
+	look := func(context.Context) verdict.Finding { panic("password=hunter2 is odd") }
+	r := check.Record{Name: verdict.Health, Limit: time.Minute, Retry: check.Retry{Check: check.Func(look), Interval: time.Hour}}.Run(t.Context())
+	v, class := verdict.Overall([]verdict.Result{r, {Check: verdict.Rollout, Finding: verdict.Fail("", "", "")}})
+	if v != verdict.Inconclusive || class != verdict.Internal || class.ExitCode() != 1 {
+		t.Errorf("%s, %s", v, class)
+	}
+	if !strings.Contains(r.Seen, "internal error") || strings.Contains(r.Seen, "hunter2") || !strings.Contains(strings.Join(r.Details, " "), "check_test.go") {
+		t.Errorf("%+v", r)
 	}
 }
