@@ -35,8 +35,7 @@ type Retry struct {
 	Say func(verdict.Finding)
 }
 
-// Look gives the last finding and how often it looked. When ctx ended before
-// the first look was over, the finding is inconclusive.
+// Look gives the last finding and how often it looked.
 func (r Retry) Look(ctx context.Context) (verdict.Finding, int) {
 	var last verdict.Finding
 	for looks := 0; ; {
@@ -47,7 +46,7 @@ func (r Retry) Look(ctx context.Context) (verdict.Finding, int) {
 		if ctx.Err() != nil {
 			return ended(ctx, last, looks), looks
 		}
-		f := r.Check.Look(ctx)
+		f := Guard(func() verdict.Finding { return r.Check.Look(ctx) })
 		if f.Verdict == verdict.Passed || f.Verdict == verdict.Skipped || f.Final {
 			return f, looks + 1
 		}
@@ -72,8 +71,9 @@ func (r Retry) Look(ctx context.Context) (verdict.Finding, int) {
 }
 
 // ended turns the last finding into that of a check that ran out of time. Where
-// a look had been completed its verdict stands; else nothing was seen. A check
-// that was stopped although there was time left is not decided at all.
+// a look had been completed its verdict stands, and so does a first look's that
+// used up the check's own time; a first look that the end of the run cut off
+// decides nothing. Nor does a check that was stopped although there was time left.
 func ended(ctx context.Context, last verdict.Finding, looks int) verdict.Finding {
 	cause := context.Cause(ctx)
 	var stop *Stop
@@ -88,6 +88,10 @@ func ended(ctx context.Context, last verdict.Finding, looks int) verdict.Finding
 	case stopped && !stop.TimeUp:
 		last.Verdict, last.Class = verdict.Inconclusive, stop.Class
 		last.Seen = "when it was stopped: " + last.Seen
+		last.Details = append(last.Details, "not decided: "+stop.Why)
+	case stopped && looks == 0:
+		// The look was cut off: "no answer" is true of the time it had left.
+		last.Verdict, last.Class = verdict.Inconclusive, stop.Class
 		last.Details = append(last.Details, "not decided: "+stop.Why)
 	case stopped && last.Verdict == verdict.Inconclusive && last.Class == "":
 		last.Class = stop.Class

@@ -33,6 +33,7 @@ type State struct {
 	owned  map[types.UID]map[types.UID]struct{} // owner → ReplicaSets and Pods
 	behind map[string]map[types.UID]struct{}    // Service → EndpointSlices
 
+	listed  map[string]uint64 // by kind, the version of the last list
 	kinds   map[string]*kindState
 	changed chan struct{}
 	pending bool
@@ -60,6 +61,7 @@ func newState(kinds []string) *State {
 		configMaps:  map[string]*corev1.ConfigMap{},
 		owned:       map[types.UID]map[types.UID]struct{}{},
 		behind:      map[string]map[types.UID]struct{}{},
+		listed:      map[string]uint64{},
 		kinds:       map[string]*kindState{},
 		changed:     make(chan struct{}),
 	}

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"strconv"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -117,20 +119,38 @@ func (s *State) replace(kind string, list runtime.Object) error {
 		clear(s.configMaps)
 	}
 	s.touch()
+	s.listed[kind] = 0
+	if m, err := meta.ListAccessor(list); err == nil {
+		s.listed[kind] = number(m.GetResourceVersion())
+	}
 	return meta.EachListItem(list, func(o runtime.Object) error {
 		s.put(o)
 		return nil
 	})
 }
 
-// apply takes one event of a watch in.
-func (s *State) apply(o runtime.Object, gone bool) {
+// apply takes one event of a watch in, unless it is from before the last list.
+func (s *State) apply(kind string, o runtime.Object, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m, err := meta.Accessor(o); err == nil {
+		if at := number(m.GetResourceVersion()); at > 0 && at <= s.listed[kind] {
+			return
+		}
+	}
 	if gone {
 		s.drop(o)
 	} else {
 		s.put(o)
 	}
 	s.touch()
+}
+
+// number is a resource version as a number; 0 where it is none.
+func number(version string) uint64 {
+	n, err := strconv.ParseUint(version, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -216,7 +216,7 @@ func (w *Watcher) stream(ctx context.Context, kind string, src source, version s
 			}
 			return version, fmt.Errorf("watch: %w", err)
 		case watch.Added, watch.Modified, watch.Deleted:
-			w.apply(event.Object, event.Type == watch.Deleted)
+			w.apply(kind, event.Object, event.Type == watch.Deleted)
 		}
 		if m, err := meta.Accessor(event.Object); err == nil && m.GetResourceVersion() != "" {
 			version = m.GetResourceVersion()

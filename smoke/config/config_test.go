@@ -42,6 +42,10 @@ func TestMistakesNameLineAndChoices(t *testing.T) {
 		{"a negative duration", head + "deadline: -3s\n", "above zero"},
 		{"no services", head, "nothing to look at"},
 		{"an empty section", service + "kafka:\n", "smoke.yaml:6: kafka is empty"},
+		{"topics that are not named", service + "kafka:\n  brokers: ['a:1']\n  topics:\n", "smoke.yaml:8: kafka.topics is empty"},
+		{"TLS with nothing behind it", service + "  tls:\n", "smoke.yaml:6: services[0].tls is empty"},
+		{"a JSON field without a value", service + "  health:\n    json:\n      status:\n", "smoke.yaml:8: services[0].health.json.status is empty"},
+		{"a topic that is none", service + "kafka: {brokers: ['a:1'], topics: [a, ~]}\n", "smoke.yaml:6: kafka.topics[1] is empty"},
 		{"a bad expression", service + "  health: {body: '('}\n", "smoke.yaml:6: health.body"},
 		{"an address without a port", service + "kafka: {brokers: [kafka]}\n", `smoke.yaml:6: "kafka" is no address, write host:port`},
 		{"an unknown mechanism", service + "kafka: {brokers: ['a:1'], sasl: {mechanism: GSSAPI, usernameEnv: A, passwordEnv: B}}\n", "valid are: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"},
@@ -82,6 +86,13 @@ func TestAFolderOfParts(t *testing.T) {
 	write("a.yaml", head+"defaults: {successes: 7}\nservices: [{name: a, port: 1}]\n")
 	write("b.yaml", head+"services: [{name: b, port: 1}]\nkafka: {brokers: ['k:1']}\n")
 	write("notes.txt", "not read")
+	write("c.yml", head+"services: [{name: c, port: 1}]\n")
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "c.yml")+" would not be read: let its name end in .yaml") {
+		t.Errorf("a part with another ending: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "c.yml")); err != nil {
+		t.Fatal(err)
+	}
 	c, err := Load(dir)
 	if err != nil || len(c.Services) != 2 || c.Services[1].Successes != 7 || c.Kafka == nil || c.Kafka.MinBrokers != 1 {
 		t.Errorf("%+v, %v", c, err)

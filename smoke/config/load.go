@@ -21,8 +21,8 @@ func Load(path string) (*Config, error) {
 	}
 	names := []string{path}
 	if info.IsDir() {
-		if names, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil || len(names) == 0 {
-			return nil, fmt.Errorf("read config: folder %s holds no file whose name ends in .yaml", path)
+		if names, err = files(path); err != nil {
+			return nil, fmt.Errorf("read config: %w", err)
 		}
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read config: %s is neither a file nor a folder", path)
@@ -40,6 +40,29 @@ func Load(path string) (*Config, error) {
 		parts = append(parts, p)
 	}
 	return join(path, parts)
+}
+
+// files are the parts in a folder. One that was meant to be a part and would not
+// be read is an error: what it asks for would quietly be skipped.
+func files(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		name := filepath.Join(folder, e.Name())
+		switch filepath.Ext(name) {
+		case ".yaml":
+			names = append(names, name)
+		case ".yml":
+			return nil, fmt.Errorf("%s would not be read: let its name end in .yaml", name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("folder %s holds no file whose name ends in .yaml", folder)
+	}
+	return names, nil
 }
 
 // Parse checks data and fills in the defaults. file is used in errors only.

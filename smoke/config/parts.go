@@ -38,10 +38,7 @@ func join(path string, parts []*part) (*Config, error) {
 		v := &validator{file: p.file, root: p.root}
 		for i := 0; i+1 < len(p.root.Content); i += 2 {
 			name, value := p.root.Content[i].Value, p.root.Content[i+1]
-			if value.Tag == "!!null" {
-				// "kafka:" with nothing behind it would quietly be skipped.
-				v.add(name+" is empty: give it a value or leave it out", name)
-			}
+			v.empty(name, value, p.root.Content[i].Line)
 			for _, s := range sections {
 				if s != name {
 					continue
@@ -77,6 +74,24 @@ func join(path string, parts []*part) (*Config, error) {
 		return nil, bad
 	}
 	return whole, nil
+}
+
+// empty refuses a name with nothing behind it, however deep: "kafka:" would
+// quietly be skipped, "tls:" be plain text, "topics:" none.
+func (v *validator) empty(name string, value *yaml.Node, line int) {
+	switch {
+	case value.Tag == "!!null":
+		v.bad = append(v.bad, &strictyaml.Error{File: v.file, Line: line, Msg: name + " is empty: give it a value or leave it out"})
+	case value.Kind == yaml.MappingNode:
+		for i := 0; i+1 < len(value.Content); i += 2 {
+			key := value.Content[i]
+			v.empty(name+"."+key.Value, value.Content[i+1], key.Line)
+		}
+	case value.Kind == yaml.SequenceNode:
+		for i, item := range value.Content {
+			v.empty(fmt.Sprintf("%s[%d]", name, i), item, item.Line)
+		}
+	}
 }
 
 // take adds what a part gives.

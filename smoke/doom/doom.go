@@ -30,6 +30,9 @@ type Sign struct {
 	// kind groups reasons that alternate, ErrImagePull and ImagePullBackOff for
 	// one: the time is counted for the group.
 	kind kind
+	// between says that the container runs after a crash. It may well come up:
+	// that keeps the count going, yet neither begins nor ends it.
+	between bool
 }
 
 type kind string
@@ -90,11 +93,14 @@ func (t *Tracker) Observe(v cluster.View, at time.Time) *Sign {
 		s := &signs[i]
 		key := string(s.kind) + "/" + s.Pod + "/" + s.Container
 		first, known := t.since[key]
-		if !known {
+		switch {
+		case !known && s.between:
+			continue
+		case !known:
 			first = at
 		}
 		held[key] = first
-		if doomed == nil && at.Sub(first) >= t.limit(s.kind) {
+		if doomed == nil && !s.between && at.Sub(first) >= t.limit(s.kind) {
 			doomed = s
 		}
 	}
@@ -172,15 +178,14 @@ func containerSign(pod string, c corev1.ContainerStatus, init bool) *Sign {
 			return s
 		}
 	}
-	// Between two crashes a container runs for a moment or has just ended; that
-	// it has restarted and is not ready keeps the count going.
+	// Between two crashes a container runs for a moment or has just ended.
 	if end := c.State.Terminated; end != nil && (end.ExitCode != 0 || !init) {
 		s.Reason, s.kind = endReason(end), crash
 		s.Message = fmt.Sprintf("exit code %d, %d restarts", end.ExitCode, c.RestartCount)
 		return s
 	}
 	if c.RestartCount > 0 && !c.Ready && c.LastTerminationState.Terminated != nil && c.State.Terminated == nil {
-		s.Reason, s.kind, s.Previous = "Restarting", crash, true
+		s.Reason, s.kind, s.Previous, s.between = "Restarting", crash, true, true
 		s.Message = fmt.Sprintf("%s; %d restarts", lastEnd(c), c.RestartCount)
 		return s
 	}

@@ -88,7 +88,9 @@ func Check(contentType string, body []byte) *Page {
 		p.problem("Content-Type is %q; Prometheus 3 takes %s", contentType, strings.Join(MediaTypes(), ", "))
 		return p
 	}
-	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
+	// Prometheus reads UTF-8 whatever is declared; in ASCII they are the same.
+	charset := strings.ToLower(params["charset"])
+	if !slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, charset) && slices.ContainsFunc(body, func(b byte) bool { return b >= 0x80 }) {
 		p.problem("Content-Type has charset %s, want utf-8", charset)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {

@@ -146,11 +146,12 @@ func isHTML(media string, body []byte) bool {
 var down = []string{
 	"down", "fail", "failed", "failing", "failure", "error", "errored", "unhealthy", "critical", "out_of_service", "out-of-service",
 	"unavailable", "not_ok", "not ok", "nok", "ko", "dead", "broken", "not_ready", "not ready", "notready", "not_serving", "false",
+	"red", "offline",
 }
 
 func (e Expect) judgeJSON(media string, a probe.Answer) *Mismatch {
 	says := media == "application/json" || strings.HasSuffix(media, "+json")
-	trimmed := bytes.TrimSpace(a.Body)
+	trimmed := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(a.Body), []byte("\ufeff")))
 	looks := len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 	if !says && !looks && len(e.json) == 0 {
 		if isDown(string(trimmed)) {

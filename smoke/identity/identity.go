@@ -171,7 +171,10 @@ func running(target, want, imageID string, others map[string]string) verdict.Fin
 		f.Hint = "let the node pull the image from its registry"
 		return f
 	case others[got.Digest] != "":
-		return verdict.Fail(target, want, got.Digest+", which is "+others[got.Digest])
+		f := verdict.Fail(target, want, got.Digest+", which is "+others[got.Digest])
+		f.Hint = "delete the Pod and look at the node's runtime; if both digests are one content, an index built anew with other " +
+			"attestations, a runtime that still holds the older names that one: remove it from the node"
+		return f
 	}
 	f := verdict.Unknown(target, want, got.Digest)
 	f.Hint = "the Pod asks for the right digest, yet the runtime reports another: either the platform's manifest out of " +

@@ -113,6 +113,12 @@ func (c *Cluster) look(ctx context.Context, client *kgo.Client) verdict.Finding 
 			findings = append(findings, verdict.Fail("topic/"+topic, "a topic of that name", "the cluster says nothing of it"))
 			continue
 		}
+		if _, known := least[topic]; !known && detail.Err == nil {
+			f := verdict.Unknown("topic/"+topic, "the topic's min.insync.replicas", "the broker that was asked does not know the topic's settings")
+			f.Hint = "a broker lags behind, or set kafka.minInSyncReplicas"
+			findings = append(findings, f)
+			continue
+		}
 		partitions += len(detail.Partitions)
 		findings = append(findings, c.topic(detail, least[topic], meta)...)
 	}

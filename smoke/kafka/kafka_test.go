@@ -188,6 +188,32 @@ func TestTheTopicsOwnMinimum(t *testing.T) {
 	}
 }
 
+// A broker that lags behind may not know the settings of a topic that is there.
+func TestSettingsThatNobodyGives(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []*kerr.Error{kerr.UnknownTopicOrPartition, nil} {
+		c := fake(t)
+		metadata(t, c, func(r *kmsg.MetadataResponse) { topic(r, "events").Partitions[0].ISR = nil })
+		c.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			res := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+			for _, r := range req.(*kmsg.DescribeConfigsRequest).Resources {
+				if answer != nil {
+					out := kmsg.NewDescribeConfigsResponseResource()
+					out.ResourceType, out.ResourceName, out.ErrorCode = r.ResourceType, r.ResourceName, answer.Code
+					res.Resources = append(res.Resources, out)
+				}
+			}
+			return res, nil, true
+		})
+		k := cluster(c)
+		k.MinInSync = 0
+		if f := k.Look(t.Context()); f.Verdict != verdict.Inconclusive || !strings.Contains(f.Expected, "min.insync.replicas") {
+			t.Errorf("%v: %s, expected %q, seen %q", answer, f.Verdict, f.Expected, f.Seen)
+		}
+	}
+}
+
 func TestLogins(t *testing.T) {
 	t.Parallel()
 	c := fake(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "smoke", "geheim"))

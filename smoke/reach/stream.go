@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,10 @@ type stream struct {
 	said       chan struct{} // closed when the other side has said what went wrong
 	err        error
 	once       sync.Once
+
+	mu      sync.Mutex
+	timers  [2]*time.Timer // of the deadlines for reading and for writing
+	expired bool
 }
 
 var _ net.Conn = (*stream)(nil)
@@ -70,6 +75,9 @@ func (s *stream) listen() {
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.data.Read(p)
 	if err != nil && n == 0 {
+		if s.over() {
+			return 0, os.ErrDeadlineExceeded
+		}
 		select {
 		case <-s.said:
 			if s.err != nil {
@@ -81,10 +89,21 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *stream) Write(p []byte) (int, error) { return s.data.Write(p) }
+func (s *stream) Write(p []byte) (int, error) {
+	n, err := s.data.Write(p)
+	if err != nil && s.over() {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
 
 // Close gives the tunnel up. It does not wait for the other side to agree.
 func (s *stream) Close() error {
+	_ = s.SetDeadline(time.Time{})
+	return s.close()
+}
+
+func (s *stream) close() error {
 	s.once.Do(func() {
 		go func() {
 			_ = s.data.Reset()
@@ -99,10 +118,47 @@ func (s *stream) LocalAddr() net.Addr { return forwarded(0) }
 
 func (s *stream) RemoteAddr() net.Addr { return forwarded(s.port) }
 
-// Deadlines are those of the request: it closes the stream.
-func (s *stream) SetDeadline(time.Time) error      { return nil }
-func (s *stream) SetReadDeadline(time.Time) error  { return nil }
-func (s *stream) SetWriteDeadline(time.Time) error { return nil }
+// SetDeadline sets both deadlines. One that passes ends the connection for good:
+// a tunnel has no way to give up a single read.
+func (s *stream) SetDeadline(t time.Time) error {
+	s.set(0, t)
+	s.set(1, t)
+	return nil
+}
+
+func (s *stream) SetReadDeadline(t time.Time) error {
+	s.set(0, t)
+	return nil
+}
+
+func (s *stream) SetWriteDeadline(t time.Time) error {
+	s.set(1, t)
+	return nil
+}
+
+func (s *stream) set(which int, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.timers[which]; old != nil {
+		old.Stop()
+		s.timers[which] = nil
+	}
+	if t.IsZero() {
+		return
+	}
+	s.timers[which] = time.AfterFunc(time.Until(t), func() {
+		s.mu.Lock()
+		s.expired = true
+		s.mu.Unlock()
+		_ = s.close()
+	})
+}
+
+func (s *stream) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.expired
+}
 
 type forwarded int32
 

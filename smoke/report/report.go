@@ -48,9 +48,12 @@ func (r *Report) Conclude() { r.Verdict, r.Class = verdict.Overall(r.Results) }
 // ExitCode of the process.
 func (r *Report) ExitCode() int { return r.Class.ExitCode() }
 
-// Counts is how many results each verdict has.
+// Counts is how many results each verdict has, 0 included.
 func (r *Report) Counts() map[verdict.Verdict]int {
 	n := map[verdict.Verdict]int{}
+	for _, v := range verdict.All() {
+		n[v] = 0
+	}
 	for _, res := range r.Results {
 		n[res.Verdict]++
 	}

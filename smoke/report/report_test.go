@@ -75,6 +75,24 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// A reader that asks for a verdict that did not occur finds 0, not nothing.
+func TestJSONCountsEveryVerdict(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := WriteJSON(&b, &Report{}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Counts map[verdict.Verdict]int }
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verdict.All() {
+		if _, ok := got.Counts[v]; !ok {
+			t.Errorf("no %s among %v", v, got.Counts)
+		}
+	}
+}
+
 func TestTheTerminationMessageFits(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 2, 5, 20, 500} {

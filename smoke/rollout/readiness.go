@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -85,12 +86,13 @@ func Describe(p Pods) []string {
 }
 
 // Marks identify the processes that run in the Pods: a Pod that was replaced or
-// whose container restarted has another mark.
+// whose container restarted has another mark. Sidecars, which answers may pass
+// through, are init containers.
 func Marks(p Pods) map[string]string {
 	marks := map[string]string{}
 	for _, pod := range p.Current {
 		mark := ""
-		for _, c := range pod.Status.ContainerStatuses {
+		for _, c := range append(slices.Clone(pod.Status.ContainerStatuses), pod.Status.InitContainerStatuses...) {
 			mark += fmt.Sprintf("%s=%d/%s/%s ", c.Name, c.RestartCount, c.ContainerID, c.ImageID)
 		}
 		marks["pod/"+pod.Name] = string(pod.UID) + " " + mark

@@ -73,11 +73,13 @@ func (v *service) askHealth(ctx context.Context, t reach.Target, expect health.E
 		}
 		begun++
 		go func() {
-			a := v.prober.Get(ctx, probe.Request{
-				Target: t, Path: v.conf.Healthy(), Host: v.conf.Health.Host, Accept: "application/json, */*;q=0.5",
-				Timeout: v.conf.RequestTimeout.Std(), MaxBody: health.MaxBody,
+			findings <- check.Guard(func() verdict.Finding {
+				a := v.prober.Get(ctx, probe.Request{
+					Target: t, Path: v.conf.Healthy(), Host: v.conf.Health.Host, Accept: "application/json, */*;q=0.5",
+					Timeout: v.conf.RequestTimeout.Std(), MaxBody: health.MaxBody,
+				})
+				return healthFinding(t, v.conf.Healthy(), a, expect)
 			})
-			findings <- healthFinding(t, v.conf.Healthy(), a, expect)
 		}()
 	}
 	for range begun {
@@ -135,9 +137,7 @@ func (v *service) askMetrics(ctx context.Context, t reach.Target) verdict.Findin
 	case a.TooLong:
 		return verdict.Fail(target, fmt.Sprintf("a page of at most %d bytes", exposition.MaxBody), "the page goes on after that")
 	}
-	parsing <- struct{}{}
-	page := exposition.Check(a.Header.Get("Content-Type"), a.Body)
-	<-parsing
+	page := parse(a)
 	if len(page.Problems) > 0 {
 		f := verdict.Fail(target, "a page that Prometheus 3 accepts", page.Problems[0])
 		f.Details = page.Problems[1:]
@@ -149,6 +149,12 @@ func (v *service) askMetrics(ctx context.Context, t reach.Target) verdict.Findin
 		}
 	}
 	return v.buildInfo(target, page)
+}
+
+func parse(a probe.Answer) *exposition.Page {
+	parsing <- struct{}{}
+	defer func() { <-parsing }()
+	return exposition.Check(a.Header.Get("Content-Type"), a.Body)
 }
 
 func (v *service) buildInfo(target string, page *exposition.Page) verdict.Finding {
@@ -185,7 +191,7 @@ func (v *service) each(ctx context.Context, targets []reach.Target, ask func(con
 		}
 		all.Go(func() {
 			defer func() { <-v.gate }()
-			findings[i] = ask(ctx, t)
+			findings[i] = check.Guard(func() verdict.Finding { return ask(ctx, t) })
 		})
 	}
 	all.Wait()

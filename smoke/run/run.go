@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/proerror77/nova-staging/internal/release"
@@ -53,7 +54,7 @@ type Runner struct {
 
 // Times that are not configurable.
 const (
-	// patience is how long the API server may not answer at the beginning.
+	// patience is how long the API server may not answer, at the beginning and at the end.
 	patience = 20 * time.Second
 	// grace is how long the other services may go on once one is doomed.
 	grace = 10 * time.Second
@@ -193,7 +194,7 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 		if len(open) == 0 {
 			return
 		}
-		if err := s.reread(ctx); err != nil {
+		if err := s.reread(ctx, work); err != nil {
 			for _, svc := range open {
 				svc.takeBack("that the same Pods still run", err.Error())
 			}
@@ -226,18 +227,28 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 	}
 }
 
-// reread lists the Pods once more, and once again after an error.
-func (s *session) reread(ctx context.Context) error {
+// reread lists the Pods once more. After an error it tries again for as long as
+// the beginning of a run would: to give up sooner would undo a run that has time
+// left. Without time left there is the part of the deadline kept for it.
+func (s *session) reread(ctx, work context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("not read again: %w", context.Cause(ctx))
 	}
-	ctx, cancel := context.WithTimeout(ctx, Reserve(s.Deadline)/2)
-	defer cancel()
-	err := s.watcher.Reread(ctx)
-	if err != nil && ctx.Err() == nil {
-		err = s.watcher.Reread(ctx)
+	limit := Reserve(s.Deadline) / 2
+	if end, ok := work.Deadline(); ok && work.Err() == nil {
+		limit = max(limit, min(patience, time.Until(end)))
 	}
-	return err
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := s.watcher.Reread(ctx)
+		if err == nil || apierrors.IsForbidden(err) {
+			return err
+		}
+		if check.Pause(ctx, pause); ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // doom notes that a service can not come up and, after some grace, gives the

@@ -39,14 +39,14 @@ func isDenied(err error) bool {
 
 // judge compares what was seen with what is expected.
 func (g *Group) judge(v view) verdict.Finding {
-	for _, step := range []func(view) *verdict.Finding{g.watchers, g.agreement, g.peers, g.master, g.replicas} {
+	for _, step := range []func(view) *verdict.Finding{g.watchers, g.agreement, g.peers, g.master, g.onlyMaster, g.replicas} {
 		if f := step(v); f != nil {
 			return *f
 		}
 	}
-	m := v.watchers[0].master
+	ws := answering(v)
 	f := verdict.Pass(fmt.Sprintf("%d sentinels agree on master %s, quorum %s, %d replicas follow",
-		len(v.watchers), v.master.address, m["quorum"], len(g.following(v))))
+		len(ws), v.master.address, ws[0].master["quorum"], len(g.following(v))))
 	f.Details = []string{"nothing was written: role, persistence, memory and min-replicas of the master were looked at"}
 	if len(v.master.conf) == 0 {
 		f.Details = append(f.Details, "the master refuses CONFIG GET: whether min-replicas-to-write is met is not known")
@@ -200,6 +200,18 @@ func unwritable(target string, m *serverView) *verdict.Finding {
 	}
 	if least, err := strconv.ParseInt(m.conf["min-replicas-to-write"], 10, 64); err == nil && least > 0 && num("min_slaves_good_slaves") < least {
 		return fail(target, expected, fmt.Sprintf("min-replicas-to-write is %d and %d replicas are good enough", least, num("min_slaves_good_slaves")), "")
+	}
+	return nil
+}
+
+// onlyMaster wants no second one among those that the sentinels list as
+// replicas: both would take writes, and one's are thrown away.
+func (g *Group) onlyMaster(v view) *verdict.Finding {
+	for _, r := range v.replicas {
+		if r.err == nil && roleOf(&r) == "master" {
+			return fail("redis/"+r.address, "a replica of "+v.master.address, "role master",
+				"two servers take writes: a failover is under way, or somebody promoted this one")
+		}
 	}
 	return nil
 }

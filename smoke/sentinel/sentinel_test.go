@@ -141,6 +141,30 @@ func TestALoneMaster(t *testing.T) {
 	want(t, g.Look(t.Context()), verdict.Failed, "1 answer")
 }
 
+// Both take writes, and one of them will be thrown away.
+func TestTwoMasters(t *testing.T) {
+	t.Parallel()
+	real := redistest.NewGroup(t, 2, 1, 1, "", "")
+	g := group(real)
+	want(t, settle(t, g, 20*time.Second), verdict.Passed, "2 replicas follow")
+	real.Replicas[0].Do(t, "", "replicaof", "no", "one")
+	for _, g.Replicas = range []int{1, 0} {
+		f := g.Look(t.Context())
+		want(t, f, verdict.Failed, "role master")
+		if f.Target != "redis/"+real.Replicas[0].Address {
+			t.Errorf("target %s", f.Target)
+		}
+	}
+}
+
+func TestOnlyThoseThatAnswerAgree(t *testing.T) {
+	t.Parallel()
+	real := redistest.NewGroup(t, 0, 1, 1, "", "")
+	g := group(real)
+	g.Addresses, g.Sentinels = append([]string{"127.0.0.1:1"}, g.Addresses...), 1
+	want(t, settle(t, g, 10*time.Second), verdict.Passed, "1 sentinels agree on master "+real.Master.Address+", quorum 1")
+}
+
 func TestSentinelsThatDisagree(t *testing.T) {
 	t.Parallel()
 	one, two := redistest.NewGroup(t, 0, 1, 1, "", ""), redistest.NewGroup(t, 0, 1, 1, "", "")
