@@ -30,8 +30,8 @@ type Operation struct {
 	Finished time.Time
 	// Requested says that an operation waits to be started.
 	Requested bool
-	// Partial says that only some resources are synced, without hooks: a
-	// self-heal. It proves nothing.
+	// Partial says that hooks did not run: a self-heal or another sync of some
+	// resources, one by the strategy apply, or a dry run. It proves nothing.
 	Partial bool
 	// Failures are what the hooks and resources that failed said.
 	Failures []string
@@ -46,7 +46,7 @@ func (o Operation) Active() bool {
 // Deployment is an entry of the history: a full sync that succeeded.
 type Deployment struct {
 	ID         int64
-	AsOf       time.Time // zero when it had no as-of
+	AsOf       time.Time // zero when it had no as-of, or no hooks ran
 	DeployedAt time.Time
 	Revision   string
 }
@@ -77,9 +77,11 @@ func (a *Application) parseStatus(r *reader) {
 			r.warn("status.history has an entry that is not an object")
 			continue
 		}
-		a.History = append(a.History, Deployment{
-			ID: number(h["id"]), AsOf: asOfOf(h), DeployedAt: r.time(h, "deployedAt"), Revision: revisionOf(r, h),
-		})
+		d := Deployment{ID: number(h["id"]), AsOf: asOfOf(h), DeployedAt: r.time(h, "deployedAt"), Revision: revisionOf(r, h)}
+		if o := a.Operation; o.Partial && o.Started != "" && h["deployStartedAt"] == o.Started {
+			d.AsOf = time.Time{} // the strategy apply runs no hooks, and is recorded all the same
+		}
+		a.History = append(a.History, d)
 	}
 	if s, ok := r.object("status", "sync"); ok {
 		compared, _ := s["comparedTo"].(map[string]any)
@@ -134,7 +136,8 @@ func (a *Application) parseOperation(r *reader) {
 	o.Finished = r.time(state, "finishedAt")
 	if sync, ok := get[map[string]any](r, state, "an object", "operation", "sync"); ok {
 		resources, _ := sync["resources"].([]any)
-		o.Partial = len(resources) > 0
+		_, apply := r.valueIn(sync, "syncStrategy", "apply")
+		o.Partial = len(resources) > 0 || apply || sync["dryRun"] == true
 		o.AsOf = asOfOf(sync)
 	}
 	result, ok := get[map[string]any](r, state, "an object", "syncResult")

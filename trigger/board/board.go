@@ -119,6 +119,9 @@ func stateOf(a *application.Application) (state, message string, since time.Time
 		if a.Operation.AsOf.Equal(a.AsOf) && a.Operation.Phase != "" {
 			switch a.Operation.Phase {
 			case application.Succeeded:
+				if !a.Proved() {
+					return "Unknown", a.Stuck(), a.Operation.Finished
+				}
 				return "Verified", "synced by Argo CD; trigger has not moved it", a.Operation.Finished
 			case application.Failed, application.Error:
 				return "Failed", a.Operation.Why(), a.Operation.Finished

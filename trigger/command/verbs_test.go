@@ -21,10 +21,19 @@ type printed struct {
 	Instant, Bad                        time.Time
 }
 
+// lastSync gives an Application a sync that succeeded before the test.
+func lastSync(sync map[string]any) func(map[string]any) {
+	return func(o map[string]any) {
+		o["status"].(map[string]any)["operationState"] = map[string]any{
+			"phase": "Succeeded", "startedAt": "2026-11-20T12:00:00Z", "operation": map[string]any{"sync": sync},
+		}
+	}
+}
+
 func TestOnceWaitsForTheVerdict(t *testing.T) {
 	t.Parallel()
 	w := triggertest.New(t)
-	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}, Change: lastSync(map[string]any{})})
 	w.Run()
 
 	code, out, stderr := w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
@@ -56,6 +65,22 @@ func TestOnceWaitsForTheVerdict(t *testing.T) {
 	code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "8s")
 	if code != 13 || !strings.Contains(stderr, "no commit has all images") {
 		t.Errorf("a render that fails: %d\n%s", code, stderr)
+	}
+}
+
+// An Application that was made anew over resources that run has no sync to show, and
+// one that somebody synced past its hooks none that tells anything.
+func TestUnchangedSinceNoSyncThatPassedIsNotPassed(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "anew", AsOf: triggertest.Start})
+	w.API.Add(argotest.App{Name: "in-part", AsOf: triggertest.Start, Change: lastSync(map[string]any{"resources": []any{map[string]any{"kind": "Deployment", "name": "auth"}}})})
+	w.Run()
+	for _, name := range []string{"anew", "in-part"} {
+		code, _, stderr := w.CLI("once", "-a", name, "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+		if code != 10 || !strings.Contains(stderr, "sync it in full") {
+			t.Errorf("%s: exit status %d\n%s", name, code, stderr)
+		}
 	}
 }
 
