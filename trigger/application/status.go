@@ -43,6 +43,11 @@ func (o Operation) Active() bool {
 	return o.Requested || o.Phase == Running || o.Phase == Terminating
 }
 
+// Failed says whether the last sync was a full one and failed.
+func (o Operation) Failed() bool {
+	return !o.Requested && !o.Partial && (o.Phase == Failed || o.Phase == Error)
+}
+
 // Deployment is an entry of the history: a full sync that succeeded.
 type Deployment struct {
 	ID         int64

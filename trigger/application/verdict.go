@@ -46,6 +46,8 @@ func (a *Application) Judge() (Verdict, string) {
 		return "", "" // somebody deployed it past its hooks: neither unchanged nor verified
 	case a.Sync.Status == "Synced" && r.Kind == Deploy && a.failedMeanwhile():
 		return SyncFailed, "the render equals what runs, whose sync at " + FormatInstant(o.AsOf) + " failed: " + o.Why()
+	case a.Sync.Status == "Synced" && r.Kind == Rollback && o.Failed():
+		return SyncFailed, "the render equals what runs, whose sync failed, so it is not the images: " + o.Why()
 	case a.Sync.Status == "Synced" && (o.Phase == Failed || o.Phase == Error):
 		return Unchanged, "the render equals what runs, whose last sync failed: " + o.Why()
 	case a.Sync.Status == "Synced":
@@ -59,7 +61,7 @@ func (a *Application) Judge() (Verdict, string) {
 // judged it.
 func (a *Application) failedMeanwhile() bool {
 	o, b := a.Operation, a.Record.Before
-	return (o.Phase == Failed || o.Phase == Error) && !o.Partial && !o.AsOf.IsZero() &&
+	return o.Failed() && !o.AsOf.IsZero() &&
 		(o.Started != b.Started || b.Active) && !a.WasGood(o.AsOf)
 }
 

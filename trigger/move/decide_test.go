@@ -97,6 +97,7 @@ func TestDecide(t *testing.T) {
 		again   float64
 		dropped int
 		settled int
+		verdict application.Verdict // of the record that is written
 	}{
 		{name: "nothing happens without pushes", app: app(), now: 60},
 		{name: "a settled push moves to now", app: app(), batch: batch(60, 40), now: 60.4, outcome: move.Moved, to: 60, settled: 1},
@@ -154,11 +155,11 @@ func TestDecide(t *testing.T) {
 		}), compared, lateFailure("later")), now: 90, outcome: move.RolledBack, to: -50},
 		{name: "one that had failed before as-of moved changed nothing", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Before.Started = "earlier"
-		}), compared, lateFailure("earlier")), now: 90, outcome: move.Judged},
+		}), compared, lateFailure("earlier")), now: 90, outcome: move.Judged, verdict: application.Unchanged},
 		{name: "one of images that passed before is not the images' fault", app: app(deployed(-50), deployed(40), moved(50, ""), compared, lateFailure("later")), now: 90, outcome: move.Judged},
 		{name: "after a rollback that changed nothing the failure before it stays", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Kind, r.Bad = application.Rollback, at(60)
-		}), compared, lateFailure("later")), now: 90, outcome: move.Judged},
+		}), compared, lateFailure("later")), now: 90, outcome: move.Judged, verdict: application.SyncFailed},
 		{name: "a partial sync proves nothing", app: app(moved(50, ""), func(a *application.Application) {
 			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "later", Partial: true}
 		}), now: 90},
@@ -181,6 +182,9 @@ func TestDecide(t *testing.T) {
 			a := move.Decide(move.Now{Wall: at(tt.now), Registry: at(tt.now + tt.ahead)}, tt.app, tt.batch, move.Options{By: "test", Quiet: 20 * time.Second})
 			if a.Outcome != tt.outcome || len(a.Dropped) != tt.dropped || len(a.Settled) != tt.settled {
 				t.Errorf("%q, %d dropped, %d settled; want %q, %d, %d (%s)", a.Outcome, len(a.Dropped), len(a.Settled), tt.outcome, tt.dropped, tt.settled, a.Why)
+			}
+			if tt.verdict != "" && a.Change.Record.Verdict != tt.verdict {
+				t.Errorf("the verdict is %q, want %q", a.Change.Record.Verdict, tt.verdict)
 			}
 			var to, again time.Time
 			if tt.to != 0 {
