@@ -71,9 +71,7 @@ func (a *Application) parseStatus(r *reader) {
 			a.Images = append(a.Images, strings.Clone(s))
 		}
 	}
-	if len(a.Images) == 0 {
-		a.parseSyncedImages(r)
-	}
+	a.parseSyncedImages(r)
 	a.Health = r.text(r.root, "status", "health", "status")
 	a.parseOperation(r)
 	for _, h := range r.list("status", "history") {
@@ -107,23 +105,24 @@ func (a *Application) parseStatus(r *reader) {
 	}
 }
 
-// parseSyncedImages takes the images of the last sync where Argo CD lists none of
-// those that run: it leaves Pods out of its summary, as out of its pages, when
-// the AppProject does not allow their kind.
+// parseSyncedImages takes the images of the last sync besides those that run. They
+// stand for these where Argo CD lists none at all: it leaves Pods out of its summary,
+// as out of its pages, when the AppProject does not allow their kind.
 func (a *Application) parseSyncedImages(r *reader) {
 	for _, res := range r.list("status", "operationState", "syncResult", "resources") {
 		res, ok := res.(map[string]any)
-		if !ok {
+		if !ok || res["status"] == "Pruned" {
 			continue
 		}
 		images, _ := res["images"].([]any)
 		for _, i := range images {
-			if s, ok := i.(string); ok && !slices.Contains(a.Images, s) {
-				a.Images = append(a.Images, strings.Clone(s))
+			if s, ok := i.(string); ok && !slices.Contains(a.Images, s) && !slices.Contains(a.Synced, s) {
+				a.Synced = append(a.Synced, strings.Clone(s))
 			}
 		}
 	}
-	if len(a.Images) > 0 {
+	if len(a.Images) == 0 && len(a.Synced) > 0 {
+		a.Images, a.Synced = a.Synced, nil
 		r.warn("status.summary.images is empty, the images of the last sync are taken: allow Pod and ReplicaSet in the AppProject's namespaceResourceWhitelist")
 	}
 }
