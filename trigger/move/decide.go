@@ -190,7 +190,12 @@ func split(app *application.Application, pushes []push.Push) (fresh, covered []p
 // Covered says whether a push needs no move any more.
 func Covered(app *application.Application, p push.Push) bool {
 	r := app.Record
-	if p.Known(r.Covered) || (r.Pending != nil && p.Known(r.Pending.IDs)) {
+	if p.Known(r.Covered) {
+		return true
+	}
+	// What waits takes in what is older. Its IDs are the newest only: a poller that
+	// tells of more than these would have them written again and again.
+	if q := r.Pending; q != nil && (p.Known(q.IDs) || p.Time.Before(q.Newest.Add(-Margin))) {
 		return true
 	}
 	return p.Time.Before(Reference(app).Add(-Margin))

@@ -129,6 +129,14 @@ func TestDecide(t *testing.T) {
 			a.Settings.Hold = "x"
 			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 1}
 		}), batch: batch(80, 70), now: 90, dropped: 1},
+		{name: "nor is what is older than it, though its ID is among those that were left out", app: app(func(a *application.Application) {
+			a.Settings.Hold = "x"
+			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 100}
+		}), batch: batch(80, 59), now: 90, dropped: 1},
+		{name: "what may be newer is", app: app(func(a *application.Application) {
+			a.Settings.Hold = "x"
+			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 100}
+		}), batch: batch(80, 61), now: 90, outcome: move.Queued, settled: 1},
 		{name: "what waited and was deployed by somebody else is forgotten", app: app(func(a *application.Application) {
 			a.AsOf = at(200)
 			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 1}
