@@ -201,12 +201,16 @@ func Covered(app *application.Application, p push.Push) bool {
 	return p.Time.Before(Reference(app).Add(-Margin))
 }
 
-// Reference is the instant up to which everything has been dealt with.
+// Reference is the instant up to which everything has been dealt with: where as-of
+// stands, or stood before it went back, by a rollback or a person's hand.
 func Reference(app *application.Application) time.Time {
-	if bad := app.Record.Bad; bad.After(app.AsOf) {
-		return bad
+	latest := app.AsOf
+	for _, at := range []time.Time{app.Record.Bad, app.Record.Instant} {
+		if at.After(latest) {
+			latest = at
+		}
 	}
-	return app.AsOf
+	return latest
 }
 
 // waitingPending is the recorded set of waiting pushes, if it is still to be

@@ -141,6 +141,12 @@ func TestDecide(t *testing.T) {
 			a.AsOf = at(200)
 			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 1}
 		}), now: 300},
+		{name: "what was deployed before somebody set as-of back is not new, told again by a poller", app: app(moved(50, application.Verified), func(a *application.Application) {
+			a.AsOf = at(-100)
+		}), batch: batch(60, 20), now: 90, dropped: 1},
+		{name: "what is pushed after that is", app: app(moved(50, application.Verified), func(a *application.Application) {
+			a.AsOf = at(-100)
+		}), batch: batch(80, 70), now: 90, outcome: move.Moved, to: 90, settled: 1},
 		{name: "an Application that can not be moved drops its pushes", app: app(func(a *application.Application) { a.Broken = application.ErrNotMovable }), batch: batch(60, 40), now: 70, dropped: 1},
 
 		{name: "a failed sync goes back to the last deployment", app: app(deployed(-100), deployed(-50), moved(50, ""), failing), now: 90, outcome: move.RolledBack, to: -50},
