@@ -106,6 +106,7 @@ func TestDecide(t *testing.T) {
 		{name: "the registry's clock counts, not ours", app: app(), batch: batch(60, 100), now: 60, ahead: 60, outcome: move.Moved, to: 120, settled: 1},
 		{name: "a push in the future of our clock waits", app: app(), batch: batch(60, 100), now: 60, again: 102},
 		{name: "an instant in the future is not passed over", app: app(func(a *application.Application) { a.AsOf = at(70) }), batch: batch(60, 68), now: 69, again: 71},
+		{name: "a push before an instant that a person set far ahead waits, too", app: app(func(a *application.Application) { a.AsOf = at(9 * 3600) }), batch: batch(60, 40), now: 70, again: 130},
 		{name: "an event from before the instant is dropped", app: app(), batch: batch(60, -11), now: 60, dropped: 1},
 		{name: "an event just before the instant may not have been seen", app: app(), batch: batch(60, -9), now: 60, outcome: move.Moved, to: 60, settled: 1},
 		{name: "a duplicate is dropped", app: app(moved(50, application.Verified)), batch: batch(60, 45), now: 60, dropped: 1},

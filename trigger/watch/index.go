@@ -178,7 +178,8 @@ func (w *Watcher) Since(r push.Repository) time.Time {
 		if app == nil || app.Broken != nil {
 			continue
 		}
-		if at := move.Reference(app); since.IsZero() || at.Before(since) {
+		at := move.Reference(w.now(), app) // zero for one that a person set ahead
+		if !at.IsZero() && (since.IsZero() || at.Before(since)) {
 			since = at
 		}
 	}

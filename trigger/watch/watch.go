@@ -290,7 +290,7 @@ func (w *Watcher) Deliver(d push.Delivery) {
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		app := w.get(key)
-		return app != nil && move.Covered(app, d.Push)
+		return app != nil && move.Covered(w.now(), app, d.Push)
 	})
 	if len(keys) == 0 {
 		w.o.Metrics.Pushes.WithLabelValues("covered").Inc()
