@@ -214,6 +214,24 @@ func TestAPushToAServiceThatRunsNoPodIsNotLost(t *testing.T) {
 	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
 }
 
+func TestAPushWhileAsOfIsMistypedIsDeployedOnceItIsMended(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
+	p := w.Watch()
+	w.Push("nova/auth", "good1")
+	good := w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	set := func(asOf string) { w.API.Update("argocd", "nova", func(o map[string]any) { argotest.SetAsOf(o, asOf) }) }
+	set("2026-11-20 21:00")
+	w.Push("nova/auth", "good2")
+	w.Eventually("the push is remembered and its message deleted", func() bool {
+		return w.Record("nova").Pending != nil && w.Queue.Len() == 0
+	}, p.Log)
+	set(application.FormatInstant(good.Instant))
+	w.Eventually("it is deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, p.Log)
+}
+
 func TestEventsThatAreNoPushStopNothing(t *testing.T) {
 	t.Parallel()
 	w := triggertest.New(t)

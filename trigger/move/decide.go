@@ -82,7 +82,8 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	if o.Grace == 0 {
 		o.Grace = Grace
 	}
-	if app.Broken != nil || !app.Selected {
+	// One that was moved before will be again, once somebody has mended its as-of.
+	if !app.Selected || app.Broken != nil && app.Record.Instant.IsZero() {
 		return Action{Dropped: batch.Pushes, Why: "not movable"}
 	}
 	if a, ok := Judge(now, app, o); ok {
@@ -154,6 +155,8 @@ func Judge(now Now, app *application.Application, o Options) (Action, bool) {
 func blocked(now Now, app *application.Application, o Options) (string, time.Time) {
 	r := app.Record
 	switch {
+	case app.Broken != nil:
+		return app.Broken.Error(), time.Time{}
 	case app.Settings.Hold != "":
 		return "held: " + app.Settings.Hold, time.Time{}
 	case app.Settings.Interrupt:

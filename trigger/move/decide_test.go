@@ -148,6 +148,9 @@ func TestDecide(t *testing.T) {
 		{name: "what is pushed after that is", app: app(moved(50, application.Verified), func(a *application.Application) {
 			a.AsOf = at(-100)
 		}), batch: batch(80, 70), now: 90, outcome: move.Moved, to: 90, settled: 1},
+		{name: "one that trigger has moved and that can not be moved now remembers its pushes", app: app(moved(50, application.Verified), func(a *application.Application) {
+			a.Broken, a.AsOf, a.Places = application.ErrNotMovable, time.Time{}, nil
+		}), batch: batch(60, 70), now: 90, outcome: move.Queued, settled: 1},
 		{name: "an Application that can not be moved drops its pushes", app: app(func(a *application.Application) { a.Broken = application.ErrNotMovable }), batch: batch(60, 40), now: 70, dropped: 1},
 
 		{name: "a failed sync goes back to the last deployment", app: app(deployed(-100), deployed(-50), moved(50, ""), failing), now: 90, outcome: move.RolledBack, to: -50},
