@@ -222,7 +222,9 @@ func TestAPushWhileAsOfIsMistypedIsDeployedOnceItIsMended(t *testing.T) {
 	p := w.Watch()
 	w.Push("nova/auth", "good1")
 	good := w.Becomes("nova", application.Deploy, application.Verified, p.Log)
-	set := func(asOf string) { w.API.Update("argocd", "nova", func(o map[string]any) { argotest.SetAsOf(o, asOf) }) }
+	set := func(asOf string) {
+		w.API.Update("argocd", "nova", func(o map[string]any) { argotest.SetAsOf(o, asOf) })
+	}
 	set("2026-11-20 21:00")
 	w.Push("nova/auth", "good2")
 	w.Eventually("the push is remembered and its message deleted", func() bool {
