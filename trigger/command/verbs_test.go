@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/triggertest"
 	"github.com/proerror77/nova-staging/trigger/application"
+	"github.com/proerror77/nova-staging/trigger/command"
 )
 
 type printed struct {
@@ -184,6 +187,28 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 			t.Errorf("%d %s", code, stderr)
 		}
 	})
+}
+
+// TestASignalIsNoLostCluster has the API server not answer until somebody gives up.
+func TestASignalIsNoLostCluster(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start})
+	for _, verb := range []string{"once", "hold", "status"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.API.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+			cancel()
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}
+		var stderr bytes.Buffer
+		code := command.Run(ctx, command.Program{
+			Args: []string{verb, "-a", "nova", "--kubeconfig", w.Kubeconfig}, Env: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr,
+		})
+		if code != 130 || strings.Contains(stderr.String(), "can not be reached") {
+			t.Errorf("%s: exit status %d\n%s", verb, code, &stderr)
+		}
+	}
 }
 
 func TestRollbackByHandHoldsUntilANewerPush(t *testing.T) {
