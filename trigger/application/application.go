@@ -32,6 +32,9 @@ type Application struct {
 
 	// Images are those of the live resources, as Argo CD lists them.
 	Images []string
+	// Synced are images of the last sync besides: Argo CD lists what Pods run, and a
+	// service that is scaled to none, or whose hook's Pod is gone, has none.
+	Synced []string
 	// Automated says whether Argo CD syncs by itself.
 	Automated bool
 

@@ -90,6 +90,44 @@ func TestAPatchFitsOnlyWhatItWasMadeFor(t *testing.T) {
 	}
 }
 
+// TestOnlyASyncWithHooksVerifies has the operations that people can start, each of
+// which succeeded at the instant that was set; the history is as Argo CD writes it.
+func TestOnlyASyncWithHooksVerifies(t *testing.T) {
+	t.Parallel()
+	const source = `"source":{"plugin":{"parameters":[{"name":"as-of","string":"2026-11-20T12:00:00Z"}]}}`
+	for _, tt := range []struct {
+		name    string
+		sync    string
+		history bool
+		want    application.Verdict
+	}{
+		{"a full one", `{"prune":true}`, true, application.Verified},
+		{"a full one by the strategy hook", `{"syncStrategy":{"hook":{"force":true}}}`, true, application.Verified},
+		{"where no history is kept", `{"prune":true}`, false, application.Verified},
+		{"some resources", `{"resources":[{"kind":"Deployment","name":"auth"}]}`, false, ""},
+		{"a dry run", `{"dryRun":true}`, false, ""},
+		{"the strategy apply", `{"syncStrategy":{"apply":{}}}`, true, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			history := ""
+			if tt.history {
+				history = `"history":[{"id":3,"deployStartedAt":"2026-11-20T12:00:05Z","deployedAt":"2026-11-20T12:00:09Z",` + source + `}],`
+			}
+			a := application.Parse(object(t, `{"metadata":{"name":"nova","annotations":{"trigger.staging.nova/record":
+				"{\"instant\":\"2026-11-20T12:00:00Z\",\"kind\":\"deploy\",\"before\":{\"historyID\":2,\"reconciled\":\"before\"}}"}},
+				"spec":{`+source+`},"status":{`+history+`"reconciledAt":"after","sync":{"status":"Synced","comparedTo":{`+source+`}},
+				"operationState":{"phase":"Succeeded","startedAt":"2026-11-20T12:00:05Z","operation":{"sync":`+tt.sync+`},"syncResult":{`+source+`}}}}`))
+			if v, why := a.Judge(); v != tt.want {
+				t.Errorf("%q (%s), want %q", v, why, tt.want)
+			}
+			if got := a.Proved(); got != (tt.want != "") {
+				t.Errorf("what runs passed: %t", got)
+			}
+		})
+	}
+}
+
 func TestTheNewestRecordCountsWhateverIsPutBack(t *testing.T) {
 	t.Parallel()
 	record := func(number, reason string) string {

@@ -30,8 +30,8 @@ type Operation struct {
 	Finished time.Time
 	// Requested says that an operation waits to be started.
 	Requested bool
-	// Partial says that only some resources are synced, without hooks: a
-	// self-heal. It proves nothing.
+	// Partial says that hooks did not run: a self-heal or another sync of some
+	// resources, one by the strategy apply, or a dry run. It proves nothing.
 	Partial bool
 	// Failures are what the hooks and resources that failed said.
 	Failures []string
@@ -43,10 +43,15 @@ func (o Operation) Active() bool {
 	return o.Requested || o.Phase == Running || o.Phase == Terminating
 }
 
+// Failed says whether the last sync was a full one and failed.
+func (o Operation) Failed() bool {
+	return !o.Requested && !o.Partial && (o.Phase == Failed || o.Phase == Error)
+}
+
 // Deployment is an entry of the history: a full sync that succeeded.
 type Deployment struct {
 	ID         int64
-	AsOf       time.Time // zero when it had no as-of
+	AsOf       time.Time // zero when it had no as-of, or no hooks ran
 	DeployedAt time.Time
 	Revision   string
 }
@@ -66,9 +71,7 @@ func (a *Application) parseStatus(r *reader) {
 			a.Images = append(a.Images, strings.Clone(s))
 		}
 	}
-	if len(a.Images) == 0 {
-		a.parseSyncedImages(r)
-	}
+	a.parseSyncedImages(r)
 	a.Health = r.text(r.root, "status", "health", "status")
 	a.parseOperation(r)
 	for _, h := range r.list("status", "history") {
@@ -77,9 +80,11 @@ func (a *Application) parseStatus(r *reader) {
 			r.warn("status.history has an entry that is not an object")
 			continue
 		}
-		a.History = append(a.History, Deployment{
-			ID: number(h["id"]), AsOf: asOfOf(h), DeployedAt: r.time(h, "deployedAt"), Revision: revisionOf(r, h),
-		})
+		d := Deployment{ID: number(h["id"]), AsOf: asOfOf(h), DeployedAt: r.time(h, "deployedAt"), Revision: revisionOf(r, h)}
+		if o := a.Operation; o.Partial && o.Started != "" && h["deployStartedAt"] == o.Started {
+			d.AsOf = time.Time{} // the strategy apply runs no hooks, and is recorded all the same
+		}
+		a.History = append(a.History, d)
 	}
 	if s, ok := r.object("status", "sync"); ok {
 		compared, _ := s["comparedTo"].(map[string]any)
@@ -100,23 +105,24 @@ func (a *Application) parseStatus(r *reader) {
 	}
 }
 
-// parseSyncedImages takes the images of the last sync where Argo CD lists none of
-// those that run: it leaves Pods out of its summary, as out of its pages, when
-// the AppProject does not allow their kind.
+// parseSyncedImages takes the images of the last sync besides those that run. They
+// stand for these where Argo CD lists none at all: it leaves Pods out of its summary,
+// as out of its pages, when the AppProject does not allow their kind.
 func (a *Application) parseSyncedImages(r *reader) {
 	for _, res := range r.list("status", "operationState", "syncResult", "resources") {
 		res, ok := res.(map[string]any)
-		if !ok {
+		if !ok || res["status"] == "Pruned" {
 			continue
 		}
 		images, _ := res["images"].([]any)
 		for _, i := range images {
-			if s, ok := i.(string); ok && !slices.Contains(a.Images, s) {
-				a.Images = append(a.Images, strings.Clone(s))
+			if s, ok := i.(string); ok && !slices.Contains(a.Images, s) && !slices.Contains(a.Synced, s) {
+				a.Synced = append(a.Synced, strings.Clone(s))
 			}
 		}
 	}
-	if len(a.Images) > 0 {
+	if len(a.Images) == 0 && len(a.Synced) > 0 {
+		a.Images, a.Synced = a.Synced, nil
 		r.warn("status.summary.images is empty, the images of the last sync are taken: allow Pod and ReplicaSet in the AppProject's namespaceResourceWhitelist")
 	}
 }
@@ -134,7 +140,8 @@ func (a *Application) parseOperation(r *reader) {
 	o.Finished = r.time(state, "finishedAt")
 	if sync, ok := get[map[string]any](r, state, "an object", "operation", "sync"); ok {
 		resources, _ := sync["resources"].([]any)
-		o.Partial = len(resources) > 0
+		_, apply := r.valueIn(sync, "syncStrategy", "apply")
+		o.Partial = len(resources) > 0 || apply || sync["dryRun"] == true
 		o.AsOf = asOfOf(sync)
 	}
 	result, ok := get[map[string]any](r, state, "an object", "syncResult")

@@ -42,8 +42,12 @@ func (a *Application) Judge() (Verdict, string) {
 	switch {
 	case a.Conditions["ComparisonError"] != "":
 		return RenderFailed, a.Conditions["ComparisonError"]
+	case a.Sync.Status == "Synced" && o.Partial && o.AsOf.Equal(r.Instant) && o.Started != r.Before.Started:
+		return "", "" // somebody deployed it past its hooks: neither unchanged nor verified
 	case a.Sync.Status == "Synced" && r.Kind == Deploy && a.failedMeanwhile():
 		return SyncFailed, "the render equals what runs, whose sync at " + FormatInstant(o.AsOf) + " failed: " + o.Why()
+	case a.Sync.Status == "Synced" && r.Kind == Rollback && o.Failed():
+		return SyncFailed, "the render equals what runs, whose sync failed, so it is not the images: " + o.Why()
 	case a.Sync.Status == "Synced" && (o.Phase == Failed || o.Phase == Error):
 		return Unchanged, "the render equals what runs, whose last sync failed: " + o.Why()
 	case a.Sync.Status == "Synced":
@@ -57,7 +61,7 @@ func (a *Application) Judge() (Verdict, string) {
 // judged it.
 func (a *Application) failedMeanwhile() bool {
 	o, b := a.Operation, a.Record.Before
-	return (o.Phase == Failed || o.Phase == Error) && !o.Partial && !o.AsOf.IsZero() &&
+	return o.Failed() && !o.AsOf.IsZero() &&
 		(o.Started != b.Started || b.Active) && !a.WasGood(o.AsOf)
 }
 
@@ -68,6 +72,8 @@ func (a *Application) Stuck() string {
 		return a.Broken.Error()
 	case o.Active():
 		return fmt.Sprintf("a sync is %s: %s", o.Phase, o.Message)
+	case o.Partial && o.AsOf.Equal(a.AsOf):
+		return "the sync at this instant was one without hooks (some resources, the strategy apply, or a dry run): only a full one verifies"
 	case a.Sync.AsOf.Equal(a.AsOf) && a.Sync.Status == "OutOfSync" && a.Conditions["SyncError"] != "":
 		return "Argo CD does not sync: " + a.Conditions["SyncError"]
 	case a.Sync.AsOf.Equal(a.AsOf) && a.Sync.Status == "OutOfSync" && !a.Automated:
@@ -112,6 +118,12 @@ func (a *Application) WasGood(at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// Proved says whether the last sync tells that what runs passed its hooks.
+func (a *Application) Proved() bool {
+	o := a.Operation
+	return o.Phase == Succeeded && (!o.Partial || a.WasGood(o.AsOf))
 }
 
 // Status is what [Record.Before] remembers.

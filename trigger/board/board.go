@@ -119,6 +119,9 @@ func stateOf(a *application.Application) (state, message string, since time.Time
 		if a.Operation.AsOf.Equal(a.AsOf) && a.Operation.Phase != "" {
 			switch a.Operation.Phase {
 			case application.Succeeded:
+				if !a.Proved() {
+					return "Unknown", a.Stuck(), a.Operation.Finished
+				}
 				return "Verified", "synced by Argo CD; trigger has not moved it", a.Operation.Finished
 			case application.Failed, application.Error:
 				return "Failed", a.Operation.Why(), a.Operation.Finished
@@ -128,6 +131,11 @@ func stateOf(a *application.Application) (state, message string, since time.Time
 		return "Unknown", "trigger has not moved it", time.Time{}
 	case r.Verdict == "":
 		return "Progressing", a.Stuck(), r.MovedAt
+	case r.Final() && a.Operation.Failed():
+		// By another revision or by hand, after the verdict; or nothing has changed since.
+		return "Failed", "the last sync failed: " + a.Operation.Why(), a.Operation.Finished
+	case r.Verdict == application.Unchanged && !a.Operation.Active() && !a.Proved():
+		return "Unknown", "the render equals what runs, and no full sync of that is known to have passed", r.VerdictAt
 	case r.Kind == application.Rollback && r.Final():
 		return "RolledBack", "from " + application.FormatInstant(r.Bad) + ": " + r.BadMessage, r.VerdictAt
 	}

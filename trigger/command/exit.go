@@ -15,6 +15,7 @@ var (
 	errHeld         = errors.New("held")
 	errSuperseded   = errors.New("somebody else moved as-of")
 	errFailed       = errors.New("the sync failed")
+	errNotProved    = errors.New("nothing was verified")
 	errRolledBack   = errors.New("the sync failed and was rolled back")
 	errRollback     = errors.New("the sync failed, and so did the rollback")
 	errRender       = errors.New("rendering the instant failed")
@@ -40,7 +41,7 @@ var exitClasses = []exitClass{
 	{7, "there is nothing to roll back to", []error{errNothingToDo}},
 	{11, "the sync failed, and the rollback is verified", []error{errRolledBack}},
 	{12, "the sync failed, and so did the rollback", []error{errRollback}},
-	{10, "the sync failed, and nothing was rolled back", []error{errFailed}},
+	{10, "the sync failed, and nothing was rolled back; or nothing has changed since one that failed or none", []error{errFailed, errNotProved}},
 	{13, "Argo CD could not render the instant; nothing was deployed", []error{errRender}},
 }
 

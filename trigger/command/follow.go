@@ -88,6 +88,9 @@ func (m *manual) outcome(app *application.Application, asked application.Record)
 			// Nothing was looked at: what runs is what failed.
 			return true, fmt.Errorf("%s: %w before, and nothing has changed since: %s", what, errFailed, app.Operation.Why())
 		}
+		if r.Kind == application.Deploy && !app.Operation.Active() && !app.Proved() {
+			return true, fmt.Errorf("%s: %w: the render equals what runs, and no full sync of that, with its hooks, is known to have passed; sync it in full", what, errNotProved)
+		}
 		return true, nil
 	case application.SyncFailed:
 		return true, fmt.Errorf("%s: %w: %s", what, errFailed, r.Message)

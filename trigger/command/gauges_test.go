@@ -56,6 +56,18 @@ func TestTheStateOfEachApplicationIsAMetric(t *testing.T) {
 	becomes("Failed")
 }
 
+func TestANamespaceThatIsNamedTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
+	p := w.Watch("--namespace", "argocd", "--namespace", "argocd")
+	w.Eventually("the Application is known", func() bool {
+		_, page := triggertest.Get(t, p.URL+"/metrics")
+		return strings.Contains(page, "nova_trigger_applications 1\n") && strings.Contains(page, `nova_trigger_application_state{application="argocd/nova"`)
+	}, p.Log)
+}
+
 // BenchmarkScrape is the cost of a scrape with many Applications.
 func BenchmarkScrape(b *testing.B) {
 	for _, n := range []int{1, 2000} {

@@ -284,7 +284,7 @@ func (m *manual) move(ctx context.Context, change func(*application.Application,
 }
 
 func (m *manual) unreachable(err error) error {
-	for _, known := range []error{cluster.ErrNotFound, cluster.ErrDenied, cluster.ErrChanged, application.ErrNotMovable, errHeld, errUsage, errNothingToDo} {
+	for _, known := range []error{cluster.ErrNotFound, cluster.ErrDenied, cluster.ErrChanged, application.ErrNotMovable, errHeld, errUsage, errNothingToDo, context.Canceled} {
 		if errors.Is(err, known) {
 			return err
 		}

@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"github.com/proerror77/nova-staging/internal/argotest"
 	"github.com/proerror77/nova-staging/internal/triggertest"
 	"github.com/proerror77/nova-staging/trigger/application"
+	"github.com/proerror77/nova-staging/trigger/command"
 )
 
 type printed struct {
@@ -21,10 +24,19 @@ type printed struct {
 	Instant, Bad                        time.Time
 }
 
+// lastSync gives an Application a sync that succeeded before the test.
+func lastSync(sync map[string]any) func(map[string]any) {
+	return func(o map[string]any) {
+		o["status"].(map[string]any)["operationState"] = map[string]any{
+			"phase": "Succeeded", "startedAt": "2026-11-20T12:00:00Z", "operation": map[string]any{"sync": sync},
+		}
+	}
+}
+
 func TestOnceWaitsForTheVerdict(t *testing.T) {
 	t.Parallel()
 	w := triggertest.New(t)
-	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}, Change: lastSync(map[string]any{})})
 	w.Run()
 
 	code, out, stderr := w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "30s")
@@ -56,6 +68,22 @@ func TestOnceWaitsForTheVerdict(t *testing.T) {
 	code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "30s")
 	if code != 13 || !strings.Contains(stderr, "no commit has all images") {
 		t.Errorf("a render that fails: %d\n%s", code, stderr)
+	}
+}
+
+// An Application that was made anew over resources that run has no sync to show, and
+// one that somebody synced past its hooks none that tells anything.
+func TestUnchangedSinceNoSyncThatPassedIsNotPassed(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "anew", AsOf: triggertest.Start})
+	w.API.Add(argotest.App{Name: "in-part", AsOf: triggertest.Start, Change: lastSync(map[string]any{"resources": []any{map[string]any{"kind": "Deployment", "name": "auth"}}})})
+	w.Run()
+	for _, name := range []string{"anew", "in-part"} {
+		code, _, stderr := w.CLI("once", "-a", name, "--wait", "--poll-interval", "50ms", "--timeout", "8s")
+		if code != 10 || !strings.Contains(stderr, "sync it in full") {
+			t.Errorf("%s: exit status %d\n%s", name, code, stderr)
+		}
 	}
 }
 
@@ -188,6 +216,28 @@ func TestOnceSaysWhyItGivesUp(t *testing.T) {
 			t.Errorf("%d %s", code, stderr)
 		}
 	})
+}
+
+// TestASignalIsNoLostCluster has the API server not answer until somebody gives up.
+func TestASignalIsNoLostCluster(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start})
+	for _, verb := range []string{"once", "hold", "status"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.API.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+			cancel()
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}
+		var stderr bytes.Buffer
+		code := command.Run(ctx, command.Program{
+			Args: []string{verb, "-a", "nova", "--kubeconfig", w.Kubeconfig}, Env: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr,
+		})
+		if code != 130 || strings.Contains(stderr.String(), "can not be reached") {
+			t.Errorf("%s: exit status %d\n%s", verb, code, &stderr)
+		}
+	}
 }
 
 func TestRollbackByHandHoldsUntilANewerPush(t *testing.T) {

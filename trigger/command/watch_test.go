@@ -198,6 +198,42 @@ func TestTogetherIsOneDeployment(t *testing.T) {
 	}
 }
 
+// A service without Pods, scaled to none say, is in no list of what runs.
+func TestAPushToAServiceThatRunsNoPodIsNotLost(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}, Change: func(o map[string]any) {
+		o["status"].(map[string]any)["operationState"] = map[string]any{"phase": "Succeeded", "startedAt": "2026-11-20T12:00:00Z", "syncResult": map[string]any{"resources": []any{
+			map[string]any{"kind": "Deployment", "name": "auth", "status": "Synced", "images": []any{triggertest.Host + "nova/auth:old"}},
+			map[string]any{"kind": "Deployment", "name": "user", "status": "Synced", "images": []any{triggertest.Host + "nova/user:old"}},
+		}}}
+	}})
+	w.Run()
+	p := w.Watch()
+	w.Push("nova/user", "good1")
+	w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+}
+
+func TestAPushWhileAsOfIsMistypedIsDeployedOnceItIsMended(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	w.Run()
+	p := w.Watch()
+	w.Push("nova/auth", "good1")
+	good := w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+	set := func(asOf string) {
+		w.API.Update("argocd", "nova", func(o map[string]any) { argotest.SetAsOf(o, asOf) })
+	}
+	set("2026-11-20 21:00")
+	w.Push("nova/auth", "good2")
+	w.Eventually("the push is remembered and its message deleted", func() bool {
+		return w.Record("nova").Pending != nil && w.Queue.Len() == 0
+	}, p.Log)
+	set(application.FormatInstant(good.Instant))
+	w.Eventually("it is deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, p.Log)
+}
+
 func TestEventsThatAreNoPushStopNothing(t *testing.T) {
 	t.Parallel()
 	w := triggertest.New(t)

@@ -82,7 +82,8 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	if o.Grace == 0 {
 		o.Grace = Grace
 	}
-	if app.Broken != nil || !app.Selected {
+	// One that was moved before will be again, once somebody has mended its as-of.
+	if !app.Selected || app.Broken != nil && app.Record.Instant.IsZero() {
 		return Action{Dropped: batch.Pushes, Why: "not movable"}
 	}
 	if a, ok := Judge(now, app, o); ok {
@@ -91,9 +92,9 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	if app.Stale {
 		return Action{Outcome: Mended, Change: application.Change{Record: app.Record}}
 	}
-	fresh, dropped := split(app, batch.Pushes)
+	fresh, dropped := split(now, app, batch.Pushes)
 	a := Action{Dropped: dropped}
-	pending := waitingPending(app)
+	pending := waitingPending(now, app)
 	if len(fresh) == 0 && pending == nil {
 		return a
 	}
@@ -154,6 +155,8 @@ func Judge(now Now, app *application.Application, o Options) (Action, bool) {
 func blocked(now Now, app *application.Application, o Options) (string, time.Time) {
 	r := app.Record
 	switch {
+	case app.Broken != nil:
+		return app.Broken.Error(), time.Time{}
 	case app.Settings.Hold != "":
 		return "held: " + app.Settings.Hold, time.Time{}
 	case app.Settings.Interrupt:
@@ -176,9 +179,9 @@ func Busy(app *application.Application) string {
 
 // split tells pushes that are not deployed yet from those that are: recorded as
 // such, or older than the instant in force, or than the one that failed.
-func split(app *application.Application, pushes []push.Push) (fresh, covered []push.Push) {
+func split(now Now, app *application.Application, pushes []push.Push) (fresh, covered []push.Push) {
 	for _, p := range pushes {
-		if Covered(app, p) {
+		if Covered(now, app, p) {
 			covered = append(covered, p)
 		} else {
 			fresh = append(fresh, p)
@@ -188,27 +191,38 @@ func split(app *application.Application, pushes []push.Push) (fresh, covered []p
 }
 
 // Covered says whether a push needs no move any more.
-func Covered(app *application.Application, p push.Push) bool {
+func Covered(now Now, app *application.Application, p push.Push) bool {
 	r := app.Record
-	if p.Known(r.Covered) || (r.Pending != nil && p.Known(r.Pending.IDs)) {
+	if p.Known(r.Covered) {
 		return true
 	}
-	return p.Time.Before(Reference(app).Add(-Margin))
+	// What waits takes in what is older. Its IDs are the newest only: a poller that
+	// tells of more than these would have them written again and again.
+	if q := r.Pending; q != nil && (p.Known(q.IDs) || p.Time.Before(q.Newest.Add(-Margin))) {
+		return true
+	}
+	return p.Time.Before(Reference(now, app).Add(-Margin))
 }
 
-// Reference is the instant up to which everything has been dealt with.
-func Reference(app *application.Application) time.Time {
-	if bad := app.Record.Bad; bad.After(app.AsOf) {
-		return bad
+// Reference is the instant up to which everything has been dealt with: where as-of
+// stands, or stood before it went back, by a rollback or a person's hand. An instant
+// that a person set ahead of the registry's clock is none: what is pushed before it
+// comes is in no render.
+func Reference(now Now, app *application.Application) time.Time {
+	var latest time.Time
+	for _, at := range []time.Time{app.AsOf, app.Record.Bad, app.Record.Instant} {
+		if at.After(latest) && !at.After(now.Registry.Add(Margin)) {
+			latest = at
+		}
 	}
-	return app.AsOf
+	return latest
 }
 
 // waitingPending is the recorded set of waiting pushes, if it is still to be
 // deployed.
-func waitingPending(app *application.Application) *application.Pending {
+func waitingPending(now Now, app *application.Application) *application.Pending {
 	p := app.Record.Pending
-	if p == nil || p.Newest.Before(Reference(app).Add(-Margin)) {
+	if p == nil || p.Newest.Before(Reference(now, app).Add(-Margin)) {
 		return nil
 	}
 	for _, id := range p.IDs {

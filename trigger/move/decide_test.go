@@ -97,6 +97,7 @@ func TestDecide(t *testing.T) {
 		again   float64
 		dropped int
 		settled int
+		verdict application.Verdict // of the record that is written
 	}{
 		{name: "nothing happens without pushes", app: app(), now: 60},
 		{name: "a settled push moves to now", app: app(), batch: batch(60, 40), now: 60.4, outcome: move.Moved, to: 60, settled: 1},
@@ -105,6 +106,7 @@ func TestDecide(t *testing.T) {
 		{name: "the registry's clock counts, not ours", app: app(), batch: batch(60, 100), now: 60, ahead: 60, outcome: move.Moved, to: 120, settled: 1},
 		{name: "a push in the future of our clock waits", app: app(), batch: batch(60, 100), now: 60, again: 102},
 		{name: "an instant in the future is not passed over", app: app(func(a *application.Application) { a.AsOf = at(70) }), batch: batch(60, 68), now: 69, again: 71},
+		{name: "a push before an instant that a person set far ahead waits, too", app: app(func(a *application.Application) { a.AsOf = at(9 * 3600) }), batch: batch(60, 40), now: 70, again: 130},
 		{name: "an event from before the instant is dropped", app: app(), batch: batch(60, -11), now: 60, dropped: 1},
 		{name: "an event just before the instant may not have been seen", app: app(), batch: batch(60, -9), now: 60, outcome: move.Moved, to: 60, settled: 1},
 		{name: "a duplicate is dropped", app: app(moved(50, application.Verified)), batch: batch(60, 45), now: 60, dropped: 1},
@@ -128,10 +130,27 @@ func TestDecide(t *testing.T) {
 			a.Settings.Hold = "x"
 			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 1}
 		}), batch: batch(80, 70), now: 90, dropped: 1},
+		{name: "nor is what is older than it, though its ID is among those that were left out", app: app(func(a *application.Application) {
+			a.Settings.Hold = "x"
+			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 100}
+		}), batch: batch(80, 59), now: 90, dropped: 1},
+		{name: "what may be newer is", app: app(func(a *application.Application) {
+			a.Settings.Hold = "x"
+			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 100}
+		}), batch: batch(80, 61), now: 90, outcome: move.Queued, settled: 1},
 		{name: "what waited and was deployed by somebody else is forgotten", app: app(func(a *application.Application) {
 			a.AsOf = at(200)
 			a.Record.Pending = &application.Pending{Newest: at(70), IDs: []string{"70"}, Count: 1}
 		}), now: 300},
+		{name: "what was deployed before somebody set as-of back is not new, told again by a poller", app: app(moved(50, application.Verified), func(a *application.Application) {
+			a.AsOf = at(-100)
+		}), batch: batch(60, 20), now: 90, dropped: 1},
+		{name: "what is pushed after that is", app: app(moved(50, application.Verified), func(a *application.Application) {
+			a.AsOf = at(-100)
+		}), batch: batch(80, 70), now: 90, outcome: move.Moved, to: 90, settled: 1},
+		{name: "one that trigger has moved and that can not be moved now remembers its pushes", app: app(moved(50, application.Verified), func(a *application.Application) {
+			a.Broken, a.AsOf, a.Places = application.ErrNotMovable, time.Time{}, nil
+		}), batch: batch(60, 70), now: 90, outcome: move.Queued, settled: 1},
 		{name: "an Application that can not be moved drops its pushes", app: app(func(a *application.Application) { a.Broken = application.ErrNotMovable }), batch: batch(60, 40), now: 70, dropped: 1},
 
 		{name: "a failed sync goes back to the last deployment", app: app(deployed(-100), deployed(-50), moved(50, ""), failing), now: 90, outcome: move.RolledBack, to: -50},
@@ -154,14 +173,20 @@ func TestDecide(t *testing.T) {
 		}), compared, lateFailure("later")), now: 90, outcome: move.RolledBack, to: -50},
 		{name: "one that had failed before as-of moved changed nothing", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Before.Started = "earlier"
-		}), compared, lateFailure("earlier")), now: 90, outcome: move.Judged},
+		}), compared, lateFailure("earlier")), now: 90, outcome: move.Judged, verdict: application.Unchanged},
 		{name: "one of images that passed before is not the images' fault", app: app(deployed(-50), deployed(40), moved(50, ""), compared, lateFailure("later")), now: 90, outcome: move.Judged},
 		{name: "after a rollback that changed nothing the failure before it stays", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Kind, r.Bad = application.Rollback, at(60)
-		}), compared, lateFailure("later")), now: 90, outcome: move.Judged},
+		}), compared, lateFailure("later")), now: 90, outcome: move.Judged, verdict: application.SyncFailed},
 		{name: "a partial sync proves nothing", app: app(moved(50, ""), func(a *application.Application) {
 			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "later", Partial: true}
 		}), now: 90},
+		{name: "what a partial sync at the instant changed is not unchanged", app: app(moved(50, ""), compared, func(a *application.Application) {
+			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "later", Partial: true}
+		}), now: 90},
+		{name: "one before it is no matter", app: app(moved(50, "", func(r *application.Record) { r.Before.Started = "earlier" }), compared, func(a *application.Application) {
+			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "earlier", Partial: true}
+		}), now: 90, outcome: move.Judged},
 		{name: "after a rollback pushes up to the bad instant are dropped", app: app(moved(50, application.Verified, func(r *application.Record) {
 			r.Kind, r.Bad = application.Rollback, at(100)
 		})), batch: batch(110, 85), now: 120, dropped: 1},
@@ -175,6 +200,9 @@ func TestDecide(t *testing.T) {
 			a := move.Decide(move.Now{Wall: at(tt.now), Registry: at(tt.now + tt.ahead)}, tt.app, tt.batch, move.Options{By: "test", Quiet: 20 * time.Second})
 			if a.Outcome != tt.outcome || len(a.Dropped) != tt.dropped || len(a.Settled) != tt.settled {
 				t.Errorf("%q, %d dropped, %d settled; want %q, %d, %d (%s)", a.Outcome, len(a.Dropped), len(a.Settled), tt.outcome, tt.dropped, tt.settled, a.Why)
+			}
+			if tt.verdict != "" && a.Change.Record.Verdict != tt.verdict {
+				t.Errorf("the verdict is %q, want %q", a.Change.Record.Verdict, tt.verdict)
 			}
 			var to, again time.Time
 			if tt.to != 0 {

@@ -144,12 +144,15 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 		return false, false
 	}
 	since := p.o.Since(r)
-	ctx, cancel := context.WithTimeout(ctx, call)
-	defer cancel()
+	// The deadline is each call's: between pages the budget may let wait for longer.
+	looking, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	deadline := time.AfterFunc(call, func() { cancel(context.DeadlineExceeded) })
+	defer deadline.Stop()
 	began := time.Now()
 	clock := &ecr.Clock{}
 	var found []push.Push
-	err = p.o.Lister.List(ecr.WithClock(ctx, clock), repo, func(page []ecr.Image) error {
+	err = p.o.Lister.List(ecr.WithClock(looking, clock), repo, func(page []ecr.Image) error {
 		p.o.Metrics.CountECR(nil)
 		for _, image := range page {
 			if image.PushedAt.After(since) && image.NotImage() == "" {
@@ -159,11 +162,15 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 		if len(page) < 1000 {
 			return nil
 		}
+		deadline.Stop()
+		defer deadline.Reset(call)
 		return p.limiter.Wait(ctx) // before the next page
 	})
 	switch {
-	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case err != nil && ctx.Err() != nil:
 		return false, false
+	case err != nil && looking.Err() != nil:
+		return false, p.failed(r, fmt.Errorf("no answer within %s: %w", call, err))
 	case err != nil:
 		return false, p.failed(r, err)
 	}

@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,11 +32,17 @@ func (q *Queue) deleting(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if q.flush(ctx) {
+		err := q.flush(ctx)
+		if err == nil {
 			failures = 0
 			continue
 		}
-		failures++
+		if failures++; ctx.Err() == nil {
+			q.o.Metrics.Errors.WithLabelValues("queue").Inc()
+			if failures == 1 {
+				q.o.Log.Error("messages can not be deleted; they come again and are known then", "queue", q.o.URL, "error", short(err))
+			}
+		}
 		pause(ctx, backoff(failures))
 		select {
 		case q.wake <- struct{}{}:
@@ -43,47 +51,54 @@ func (q *Queue) deleting(ctx context.Context) {
 	}
 }
 
-// flush deletes what is done; it says whether all of it could be. What can not be
-// deleted comes again and is known then.
-func (q *Queue) flush(ctx context.Context) bool {
+// flush deletes what is done. What can not be deleted comes again and is known then.
+func (q *Queue) flush(ctx context.Context) error {
 	q.mu.Lock()
-	todo := q.gone
-	q.gone = nil
+	todo := slices.Collect(maps.Keys(q.gone))
 	q.mu.Unlock()
-	for len(todo) > 0 {
-		n := min(batch, len(todo))
-		entries := make([]types.DeleteMessageBatchRequestEntry, n)
-		for i, g := range todo[:n] {
+	for ids := range slices.Chunk(todo, batch) {
+		q.mu.Lock()
+		handles := make([]string, len(ids))
+		entries := make([]types.DeleteMessageBatchRequestEntry, len(ids))
+		for i, message := range ids {
 			id := strconv.Itoa(i)
-			entries[i] = types.DeleteMessageBatchRequestEntry{Id: &id, ReceiptHandle: &g.handle}
+			handles[i] = q.gone[message]
+			entries[i] = types.DeleteMessageBatchRequestEntry{Id: &id, ReceiptHandle: &handles[i]}
 		}
+		q.mu.Unlock()
 		callCtx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		_, err := q.api.DeleteMessageBatch(callCtx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL, Entries: entries})
 		cancel()
 		if err != nil {
-			if ctx.Err() == nil {
-				q.failed(err)
-			}
-			q.mu.Lock()
-			q.gone = append(todo, q.gone...)
-			q.mu.Unlock()
-			return false
+			return err
 		}
-		todo = todo[n:]
+		q.mu.Lock()
+		for i, message := range ids {
+			if q.gone[message] == handles[i] { // else it has come again meanwhile
+				delete(q.gone, message)
+			}
+		}
+		q.mu.Unlock()
 	}
-	return true
+	return nil
 }
 
 // extend keeps what is held hidden until ctx ends.
 func (q *Queue) extend(ctx context.Context) {
+	failing := false
 	for ctx.Err() == nil {
 		pause(ctx, q.o.Visibility/3)
 		if ctx.Err() != nil {
 			return
 		}
-		if err := q.setVisibility(ctx, int32(q.o.Visibility.Seconds())); err != nil && ctx.Err() == nil {
-			q.failed(err)
+		err := q.setVisibility(ctx, int32(q.o.Visibility.Seconds()))
+		if err != nil && ctx.Err() == nil {
+			q.o.Metrics.Errors.WithLabelValues("queue").Inc()
+			if !failing {
+				q.o.Log.Error("messages can not be kept hidden while they wait; they come again and are known then", "queue", q.o.URL, "error", short(err))
+			}
 		}
+		failing = err != nil
 	}
 }
 

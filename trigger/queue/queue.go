@@ -62,7 +62,7 @@ type Queue struct {
 
 	mu   sync.Mutex
 	held map[string]*message // by MessageId
-	gone []gone              // to be deleted
+	gone map[string]string   // to be deleted: the newest handle by MessageId
 	wake chan struct{}
 	said map[string]bool
 	down bool
@@ -74,8 +74,6 @@ type message struct {
 	// left says that the message is left to the dead-letter queue.
 	left bool
 }
-
-type gone struct{ id, handle string }
 
 var hostRE = regexp.MustCompile(`^sqs\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
 
@@ -114,7 +112,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("queue %s: its URL names no region; set --queue-region or AWS_REGION", o.URL)
 	}
-	q := &Queue{o: o, held: map[string]*message{}, wake: make(chan struct{}, 1), said: map[string]bool{}}
+	q := &Queue{o: o, held: map[string]*message{}, gone: map[string]string{}, wake: make(chan struct{}, 1), said: map[string]bool{}}
 	q.api = sqs.NewFromConfig(cfg, func(so *sqs.Options) {
 		// The loops below are the one retry layer.
 		so.RetryMaxAttempts = 1
@@ -127,7 +125,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 // is deleted before it returns.
 func (q *Queue) Run(ctx context.Context, deliver func(push.Delivery)) error {
 	q.mu.Lock()
-	q.held, q.gone = map[string]*message{}, nil // what an earlier run held has become visible
+	q.held, q.gone = map[string]*message{}, map[string]string{} // what an earlier run held has become visible
 	q.mu.Unlock()
 	var wg sync.WaitGroup
 	for range q.o.Receivers {
@@ -138,7 +136,7 @@ func (q *Queue) Run(ctx context.Context, deliver func(push.Delivery)) error {
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	q.flush(last)
+	_ = q.flush(last)
 	q.release(last)
 	q.up(0)
 	return nil
@@ -308,7 +306,7 @@ func (q *Queue) heldCount() int {
 func (q *Queue) done(id string) {
 	q.mu.Lock()
 	if h := q.held[id]; h != nil {
-		q.gone = append(q.gone, gone{id, h.handle})
+		q.gone[id] = h.handle
 		delete(q.held, id)
 	}
 	q.mu.Unlock()

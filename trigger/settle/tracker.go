@@ -2,6 +2,7 @@ package settle
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,8 @@ type Tracker struct {
 // waiting is what one Application waits for.
 type waiting struct {
 	items map[string]*item // by the push's ID
-	// tags remembers which repositories got a tag, also of pushes that have taken
-	// effect: a set may be completed by later ones.
+	// tags remembers which repositories got a commit's tag, also of pushes that have
+	// taken effect: a set may be completed by later ones.
 	tags []tagged
 }
 
@@ -33,9 +34,13 @@ type item struct {
 
 type tagged struct {
 	tag  string
-	in   map[push.Repository]bool
+	in   map[push.Repository]string // the image's digest
 	last time.Time
 }
+
+// commitRE fits a tag that is a commit's SHA: it names one set for good. Any other,
+// such as latest, may have been given to every set before.
+var commitRE = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // maxTags bounds the memory of tags of an Application.
 const maxTags = 64
@@ -54,7 +59,7 @@ func (t *Tracker) Add(app string, p push.Push, now time.Time, together bool, don
 		w = &waiting{items: map[string]*item{}}
 		t.apps[app] = w
 	}
-	if together {
+	if together && commitRE.MatchString(p.Tag) {
 		w.remember(p, now)
 	}
 	if i := w.items[p.ID]; i != nil {
@@ -78,10 +83,10 @@ func (w *waiting) remember(p push.Push, now time.Time) {
 			})
 			w.tags = slices.Delete(w.tags, oldest, oldest+1)
 		}
-		w.tags = append(w.tags, tagged{tag: p.Tag, in: map[push.Repository]bool{}})
+		w.tags = append(w.tags, tagged{tag: p.Tag, in: map[push.Repository]string{}})
 		i = len(w.tags) - 1
 	}
-	w.tags[i].in[p.Repository] = true
+	w.tags[i].in[p.Repository] = p.Digest
 	w.tags[i].last = now
 }
 
@@ -135,29 +140,54 @@ func (t *Tracker) Batch(app string, r Rules) Batch {
 // still waiting; zero when it is not.
 func (w *waiting) completed(set map[push.Repository]bool, b *Batch) time.Time {
 	b.Want = len(set)
-	var first time.Time
+	in, last := map[string]map[push.Repository]bool{}, map[string]time.Time{}
+	commits := false
+	for _, i := range w.items {
+		if !set[i.push.Repository] {
+			continue
+		}
+		tag := w.setOf(i.push)
+		if in[tag] == nil {
+			in[tag] = map[push.Repository]bool{}
+		}
+		in[tag][i.push.Repository] = true
+		if i.arrived.After(last[tag]) {
+			last[tag] = i.arrived
+		}
+		commits = commits || commitRE.MatchString(tag)
+	}
 	for _, t := range w.tags {
-		have := 0
-		for repo := range set {
-			if t.in[repo] {
-				have++
+		for repo := range t.in {
+			if in[t.tag] != nil && set[repo] { // else all of it has taken effect
+				in[t.tag][repo] = true
 			}
 		}
-		var last time.Time
-		for _, i := range w.items {
-			if i.push.Tag == t.tag && set[i.push.Repository] && i.arrived.After(last) {
-				last = i.arrived
-			}
+	}
+	var first time.Time
+	for tag, repos := range in {
+		if commits && !commitRE.MatchString(tag) {
+			continue // where there are commits they alone tell sets apart
 		}
-		if last.IsZero() {
-			continue // all of it has taken effect
-		}
-		b.Have = max(b.Have, have)
-		if have == len(set) {
-			first = earlier(first, last)
+		b.Have = max(b.Have, len(repos))
+		if len(repos) == len(set) {
+			first = earlier(first, last[tag])
 		}
 	}
 	return first
+}
+
+// setOf is the tag that tells which set a push belongs to: the commit's that the
+// image has, if it was heard of, else its own.
+func (w *waiting) setOf(p push.Push) string {
+	if p.Digest == "" || commitRE.MatchString(p.Tag) {
+		return p.Tag
+	}
+	for _, t := range slices.Backward(w.tags) {
+		if t.in[p.Repository] == p.Digest {
+			return t.tag
+		}
+	}
+	return p.Tag
 }
 
 // Take removes pushes, which have taken effect or need none, and calls their

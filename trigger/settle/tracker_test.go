@@ -2,6 +2,7 @@ package settle_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,19 +56,74 @@ func TestWhenPushesHaveSettled(t *testing.T) {
 	}
 }
 
+// sha is a commit's.
+const sha = "9f2c4e1d0b7a6c5f3e8d7b6a5c4f3e2d1b0a9c8e"
+
 func TestASetIsCompletedAlsoWhenItsFirstHalfHasTakenEffect(t *testing.T) {
 	t.Parallel()
 	tr := settle.NewTracker()
-	first := push.Push{ID: "1", Repository: push.Repository{Name: "a"}, Tag: "x"}
+	first := push.Push{ID: "1", Repository: push.Repository{Name: "a"}, Tag: sha}
 	tr.Add("app", first, noon, true, func() {})
 	tr.Take("app", []push.Push{first})
-	tr.Add("app", push.Push{ID: "2", Repository: push.Repository{Name: "b"}, Tag: "x"}, noon.Add(time.Minute), true, func() {})
+	tr.Add("app", push.Push{ID: "2", Repository: push.Repository{Name: "b"}, Tag: sha}, noon.Add(time.Minute), true, func() {})
 	b := tr.Batch("app", settle.Rules{
 		Quiet: time.Second, MaxWait: time.Second, TogetherMaxWait: time.Hour,
 		Together: map[push.Repository]bool{{Name: "a"}: true, {Name: "b"}: true},
 	})
 	if !b.Ready.Equal(noon.Add(time.Minute)) || b.Have != 2 {
 		t.Errorf("ready at %s with %d", b.Ready, b.Have)
+	}
+}
+
+func TestATagThatEverySetHasCompletesNone(t *testing.T) {
+	t.Parallel()
+	rules := settle.Rules{
+		Quiet: 20 * time.Second, MaxWait: 5 * time.Minute, TogetherMaxWait: 30 * time.Minute,
+		Together: map[push.Repository]bool{{Name: "a"}: true, {Name: "b"}: true},
+	}
+	for _, tt := range []struct {
+		name string
+		tags [][]string // of each build
+	}{
+		{"latest beside each commit", [][]string{{"latest", sha}, {"latest", strings.Replace(sha, "9", "a", 1)}, {"latest", strings.Replace(sha, "9", "b", 1)}}},
+		{"latest alone", [][]string{{"latest"}, {"latest"}, {"latest"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tr, at := settle.NewTracker(), noon
+			for build, tags := range tt.tags {
+				for i, repository := range []string{"a", "b"} {
+					for j, tag := range tags {
+						at = at.Add(time.Second)
+						tr.Add("app", push.Push{ID: fmt.Sprint(at), Repository: push.Repository{Name: repository}, Tag: tag, Digest: fmt.Sprint(build, repository)}, at, true, func() {})
+						b := tr.Batch("app", rules)
+						if got, want := !b.Ready.After(at), i == 1 && j == len(tags)-1; got != want {
+							t.Errorf("build %d is complete with %s:%s: %t (%d of %d)", build, repository, tag, got, b.Have, b.Want)
+						}
+					}
+					at = at.Add(time.Minute)
+				}
+				tr.Take("app", tr.Batch("app", rules).Pushes)
+			}
+		})
+	}
+}
+
+func TestATagHeardOfWhenItsSetHasTakenEffectWaitsForNoOther(t *testing.T) {
+	t.Parallel()
+	tr := settle.NewTracker()
+	rules := settle.Rules{
+		Quiet: 20 * time.Second, MaxWait: 5 * time.Minute, TogetherMaxWait: 30 * time.Minute,
+		Together: map[push.Repository]bool{{Name: "a"}: true, {Name: "b"}: true},
+	}
+	for _, repository := range []string{"a", "b"} {
+		tr.Add("app", push.Push{ID: repository, Repository: push.Repository{Name: repository}, Tag: sha, Digest: repository}, noon, true, func() {})
+	}
+	tr.Take("app", tr.Batch("app", rules).Pushes)
+	late := noon.Add(5 * time.Second)
+	tr.Add("app", push.Push{ID: "late", Repository: push.Repository{Name: "b"}, Tag: "latest", Digest: "b"}, late, true, func() {})
+	if b := tr.Batch("app", rules); !b.Ready.Equal(late) {
+		t.Errorf("ready at %s, want %s: it is an image of the set before", b.Ready, late)
 	}
 }
 

@@ -37,10 +37,10 @@ func newIndex() *index {
 	}
 }
 
-// RepositoriesOf are an Application's: those of its live images.
+// RepositoriesOf are an Application's: those of its live images, and of the last sync.
 func RepositoriesOf(app *application.Application) []push.Repository {
 	seen := map[push.Repository]bool{}
-	for _, image := range app.Images {
+	for _, image := range slices.Concat(app.Images, app.Synced) {
 		if r, ok := push.RepositoryOf(image); ok {
 			seen[r] = true
 		}
@@ -178,7 +178,8 @@ func (w *Watcher) Since(r push.Repository) time.Time {
 		if app == nil || app.Broken != nil {
 			continue
 		}
-		if at := move.Reference(app); since.IsZero() || at.Before(since) {
+		at := move.Reference(w.now(), app) // zero for one that a person set ahead
+		if !at.IsZero() && (since.IsZero() || at.Before(since)) {
 			since = at
 		}
 	}

@@ -81,7 +81,9 @@ func New(o Options) (*Watcher, error) {
 	if o.Workers == 0 {
 		o.Workers = 4
 	}
-	if len(o.Namespaces) == 0 {
+	// One informer for each: an Application that two know is two Applications.
+	o.Namespaces = slices.Compact(slices.Sorted(slices.Values(o.Namespaces)))
+	if len(o.Namespaces) == 0 || slices.Contains(o.Namespaces, metav1.NamespaceAll) {
 		o.Namespaces = []string{metav1.NamespaceAll}
 	}
 	w := &Watcher{
@@ -290,7 +292,7 @@ func (w *Watcher) Deliver(d push.Delivery) {
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		app := w.get(key)
-		return app != nil && move.Covered(app, d.Push)
+		return app != nil && move.Covered(w.now(), app, d.Push)
 	})
 	if len(keys) == 0 {
 		w.o.Metrics.Pushes.WithLabelValues("covered").Inc()
