@@ -66,6 +66,7 @@ func TestRollouts(t *testing.T) {
 			twin := w.ReplicaSet.DeepCopy()
 			twin.Name, twin.UID, twin.CreationTimestamp = "auth-a-twin", "uid-twin", metav1.NewTime(now.Add(time.Hour))
 			w.ReplicaSet.CreationTimestamp = now
+			w.ReplicaSet.Annotations[rollout.RevisionAnnotation] = "1" // templates come before revisions
 			w.old = twin
 		}, ""},
 		{"templates differ and the controller has not seen the new one", func(w *world) {
@@ -110,6 +111,17 @@ func TestRollouts(t *testing.T) {
 				t.Errorf("%s: %q, want %q", f.Verdict, f.Seen, tt.seen)
 			}
 		})
+	}
+}
+
+// Until the controller has seen a new template its revision is that of the old one.
+func TestNoPodIsOfATemplateThatNobodyHasSeen(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.Deployment.Spec.Template.Spec.Containers[0].Image = "auth:new"
+	w.Deployment.Generation++
+	if p := rollout.Sort(w.view()); p.ReplicaSet != nil || len(p.Current) != 0 || len(p.Old) != 2 {
+		t.Errorf("%d current Pods of %v", len(p.Current), p.ReplicaSet)
 	}
 }
 
