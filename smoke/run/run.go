@@ -227,9 +227,10 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 	}
 }
 
-// reread lists the Pods once more. After an error it tries again for as long as
-// the beginning of a run would: to give up sooner would undo a run that has time
-// left. Without time left there is the part of the deadline kept for it.
+// reread lists the Pods once more, and wants everything else to be watched. After
+// an error it tries again for as long as the beginning of a run would: to give up
+// sooner would undo a run that has time left. Without time left there is the part
+// of the deadline kept for it.
 func (s *session) reread(ctx, work context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("not read again: %w", context.Cause(ctx))
@@ -242,6 +243,9 @@ func (s *session) reread(ctx, work context.Context) error {
 	defer cancel()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := s.watcher.Reread(ctx)
+		if err == nil {
+			err = s.watcher.Err()
+		}
 		if err == nil || apierrors.IsForbidden(err) {
 			return err
 		}
