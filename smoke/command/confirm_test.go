@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -150,5 +151,26 @@ func TestAWatchThatCanNotBeHad(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestASignalWhileThePodsAreListedAgain(t *testing.T) {
+	t.Parallel()
+	s, _, id := world(t, 1, apitest.Good())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var lists atomic.Int32
+	s.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/pods") && r.URL.Query().Get("watch") == "" && lists.Add(1) == 2 {
+			cancel()
+			<-r.Context().Done()
+			return true
+		}
+		return false
+	}
+	o := smoke(t, ctx, s, patient("auth-service"), "--release", id)
+	r := o.find(t, "auth-service", "health")
+	if o.code != 21 || r.Verdict != "inconclusive" || !o.report.Partial {
+		t.Errorf("exit code %d, partial %t: %+v", o.code, o.report.Partial, r)
 	}
 }

@@ -196,13 +196,13 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 		}
 		if err := s.reread(ctx, work); err != nil {
 			for _, svc := range open {
-				svc.takeBack("that the same Pods still run", err.Error())
+				svc.takeBack(ctx, "that the same Pods still run", err.Error())
 			}
 			return
 		}
 		if s.releaseMoved() {
 			for _, svc := range open {
-				svc.takeBack("release "+s.release.ID+" from beginning to end", "the release ConfigMap has changed meanwhile")
+				svc.takeBack(ctx, "release "+s.release.ID+" from beginning to end", "the release ConfigMap has changed meanwhile")
 			}
 			return
 		}
@@ -214,7 +214,7 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 			case why == "":
 				svc.confirmed = true
 			case round == rounds || work.Err() != nil:
-				svc.takeBack("the same Pods from beginning to end", why)
+				svc.takeBack(work, "the same Pods from beginning to end", why)
 			default:
 				again = true
 				moved.Go(func() { svc.run(work) })
