@@ -154,6 +154,29 @@ func TestAWatchThatCanNotBeHad(t *testing.T) {
 	}
 }
 
+// Nor does it condemn: the rollout may have ended since.
+func TestAnOldViewOfARollout(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, "nova")
+	app := apitest.NewApp("auth-service", 2, 8080)
+	app.Serve(t, apitest.Good())
+	app.Deployment.Status.AvailableReplicas = 1
+	s.Add(app)
+	id := s.AddRelease(t, "auth-service")
+	s.Intercept = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/deployments") || r.URL.Query().Get("watch") == "" {
+			return false
+		}
+		http.Error(w, "etcdserver: leader changed", http.StatusInternalServerError)
+		return true
+	}
+	o := smoke(t, t.Context(), s, conf("auth-service"), "--release", id)
+	r := o.find(t, "auth-service", "rollout")
+	if said := strings.Join(r.Details, " "); o.code != 3 || !strings.Contains(r.Seen, "could not look") || !strings.Contains(said, "1 available") {
+		t.Errorf("exit code %d: %+v", o.code, r)
+	}
+}
+
 func TestASignalWhileThePodsAreListedAgain(t *testing.T) {
 	t.Parallel()
 	s, _, id := world(t, 1, apitest.Good())
