@@ -60,3 +60,18 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 }
+
+// A body that can not be read may say anything.
+func TestAnEncodingThatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	expect, err := Compile(Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for encoding, good := range map[string]bool{"": true, "identity": true, "br": false, "deflate": false} {
+		m := expect.Judge(probe.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {encoding}}, Body: []byte("\x0b\x02\x80DOW\x03")})
+		if (m == nil) != good || (m != nil && !strings.Contains(m.Seen, encoding)) {
+			t.Errorf("Content-Encoding %q: %+v", encoding, m)
+		}
+	}
+}
