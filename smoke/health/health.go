@@ -5,6 +5,7 @@ package health
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -176,7 +177,7 @@ func (e Expect) judgeJSON(media string, a probe.Answer) *Mismatch {
 		}
 	}
 	if err != nil {
-		if !says && len(e.json) == 0 {
+		if !says && len(e.json) == 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil // only looked like JSON
 		}
 		return &Mismatch{"a JSON document", fmt.Sprintf("%s (%s)", excerpt(a.Body), oneLine(err.Error()))}

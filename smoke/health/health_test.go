@@ -26,6 +26,8 @@ func TestAnswers(t *testing.T) {
 		{"a document behind a byte order mark", json, "\ufeff" + `{"status":"UP"}`, Rules{JSON: map[string]string{"status": "UP"}}, ""},
 		{"a document behind a byte order mark that says no, as text", plain, "\ufeff" + `{"status":"DOWN"}`, Rules{}, `field status is "DOWN"`},
 		{"a word behind a byte order mark that says no", plain, "\ufeffDOWN", Rules{}, `it says "DOWN"`},
+		{"a document as text that breaks off", plain, `{"status":"DOWN","checks":[`, Rules{}, "unexpected EOF"},
+		{"a line of a log", plain, `[info] well`, Rules{}, ""},
 		{"a cluster that is red", json, `{"status":"red"}`, Rules{}, `field status is "red"`},
 		{"a word that says no", plain, "DOWN\n", Rules{}, `it says "DOWN"`},
 		{"a JSON word that says no", json, `"unhealthy"`, Rules{}, `document is "unhealthy"`},
