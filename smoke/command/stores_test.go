@@ -93,6 +93,22 @@ kafka inconclusive
 	}
 }
 
+// Without its credentials a store would refuse us, which is no fault of its own.
+func TestCredentialsThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	c := strings.NewReplacer("master: mymaster", "master: mymaster, sentinelPasswordEnv: SENTINEL_PASSWORD",
+		"timeout: 2s}\nkafka: {", "timeout: 2s}\nkafka: {sasl: {mechanism: PLAIN, usernameEnv: KAFKA_USER, passwordEnv: KAFKA_PASSWORD}, ").Replace(stores("127.0.0.1:1"))
+	o := smoke(t, t.Context(), apitest.New(t, "nova"), c)
+	for check, variable := range map[string]string{"redis-sentinel": "SENTINEL_PASSWORD", "kafka": "KAFKA_USER"} {
+		if r := o.find(t, "", check); r.Verdict != "inconclusive" || !strings.Contains(r.Seen, "the environment variable "+variable+" is not set") {
+			t.Errorf("%s: %+v", check, r)
+		}
+	}
+	if o.code != 3 {
+		t.Errorf("exit code %d, want 3", o.code)
+	}
+}
+
 // A store that takes connections and never answers must not hold a run up, even
 // where the connection is a forwarded port.
 func TestAStoreThatHangsBehindAForwardedPort(t *testing.T) {
