@@ -195,8 +195,12 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 			return
 		}
 		if err := s.reread(ctx, work); err != nil {
+			because := ctx
+			if stopClass(context.Cause(ctx)) == verdict.DeadlineExceeded {
+				because = context.Background() // the server was not heard: more time would not have helped
+			}
 			for _, svc := range open {
-				svc.takeBack(ctx, "that the same Pods still run", err.Error())
+				svc.takeBack(because, "that the same Pods still run", err.Error())
 			}
 			return
 		}

@@ -277,7 +277,7 @@ func (v *service) moved() string {
 
 // takeBack makes what passed inconclusive, because the Pods that it was learned
 // from can not be vouched for.
-// If ctx has ended, it is for lack of time or by a signal.
+// If ctx has ended by a signal, or for lack of time to look anew, that is why.
 func (v *service) takeBack(ctx context.Context, expected, why string) {
 	v.confirmed = true
 	for _, r := range v.list() {
