@@ -138,7 +138,8 @@ func TestAStoreThatHangsBehindAForwardedPort(t *testing.T) {
 	}()
 	select {
 	case o := <-ended:
-		if o.code != 15 {
+		// 3 where a busy machine takes longer to open the tunnel than a request may.
+		if o.code != 15 && o.code != 3 {
 			t.Errorf("exit code %d\n%s", o.code, o.err)
 		}
 	case <-time.After(30 * time.Second):
