@@ -43,6 +43,9 @@ func TestWhatIsNoAnswerToAMove(t *testing.T) {
 		{"a sync at the instant that failed", operation(application.Operation{Phase: application.Failed, AsOf: at, Started: "after"}), application.SyncFailed},
 		{"a sync at the instant that could not be carried out", operation(application.Operation{Phase: application.Error, AsOf: at, Started: "after"}), application.SyncFailed},
 		{"one that had failed before", operation(application.Operation{Phase: application.Failed, AsOf: at, Started: "before"}), ""},
+		{"one that began before at another, and was retried at this", func(a *application.Application) {
+			a.Record.Before.Active, a.Operation = true, application.Operation{Phase: application.Failed, AsOf: at, Started: "before"}
+		}, application.SyncFailed},
 		{"one that failed, while the next is asked for", operation(application.Operation{Phase: application.Failed, AsOf: at, Started: "after", Requested: true}), ""},
 		{"one that runs", func(a *application.Application) {
 			a.Operation, a.Sync.Status = application.Operation{Phase: application.Running, AsOf: at, Started: "after"}, "Synced"
