@@ -155,6 +155,7 @@ func TestTheRunWaitsForTheVerdictOfTriggerInTheCluster(t *testing.T) {
 		{"an earlier rollback does not matter", []string{row(before, "RolledBack", `,"bad":"2026-11-20T08:30:00Z"`), row(after, "Verified", "")}, "verified"},
 		{"held", []string{row(before, "Verified", `,"hold":"demonstration"`)}, "held"},
 		{"a hold of later pushes does not matter", []string{row(after, "Verified", `,"hold":"demonstration"`)}, "verified"},
+		{"an instant with a fraction, as people may set", []string{row("2026-11-20T08:00:00.25Z", "Verified", `,"bad":"2026-11-20T08:30:00.5Z"`), row("2026-11-20T09:08:30.125Z", "Verified", "")}, "verified"},
 		{"can not be moved", []string{row(before, "Broken", "")}, "error"},
 	}
 	script := load(t, "staging-deploy").script(t, "deploy-to-staging", "Deploy")
