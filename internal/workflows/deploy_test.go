@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -190,6 +191,14 @@ func TestTheDeployStepRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	cluster{once: onceSays(0, "Verified", ""), status: []string{"{}"}}.on(r)
 	if status, out := r.run(script, "DEPLOY_BY=magic", "TIMEOUT_MINUTES=1", "POLL_SECONDS=0.01", "REASON=why"); status != 2 || !strings.Contains(out, "valid values are once, watch") {
 		t.Errorf("status %d: %s", status, out)
+	}
+	for _, minutes := range []string{"20m", "", "-1", "56", "120", "a[$(touch injected)]"} {
+		if status, out := r.run(script, "DEPLOY_BY=watch", "TIMEOUT_MINUTES="+minutes, "POLL_SECONDS=0.01", "REASON=why"); status != 2 || !strings.Contains(out, "valid values are whole minutes up to 55") {
+			t.Errorf("%q minutes: status %d: %s", minutes, status, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "injected")); err == nil {
+		t.Error("timeout-minutes was executed")
 	}
 	r.write("pushed/ninth.json", `{"pushedAt":"2026-11-20T09:08:00Z"}`)
 	if status, out := r.run(script, "DEPLOY_BY=once", "TIMEOUT_MINUTES=1", "POLL_SECONDS=0.01", "REASON=why"); status == 0 || !strings.Contains(out, "want 8 services, have 9") {
