@@ -23,7 +23,8 @@ import (
 func explainFailure(p place, last string, err error) error {
 	f := failure{place: p, text: p.clean(err.Error()), folder: p.rel(p.dir)}
 	f.unwrap()
-	text := f.reason()
+	f.text = withoutEcho(f.text)
+	text := withoutEcho(f.reason()) // again, should something have stayed wrapped
 	if last != "" && !f.placed {
 		text += " (the last file read was " + last + ")"
 	}
@@ -104,6 +105,9 @@ func (f *failure) reason() string {
 	text = typeRE.ReplaceAllString(text, "$2 holds a $1, want $3")
 	f.placed = true
 	if m := missingRE.FindStringSubmatch(text); m != nil {
+		if strings.ContainsAny(m[1], "{}") || strings.Contains(m[1], ": ") {
+			return f.kustomization() + " has an inline patch under patchesStrategicMerge that is no object with apiVersion, kind and metadata.name"
+		}
 		return fmt.Sprintf("%s does not exist, and %s names it", m[1], f.kustomization())
 	}
 	if m := belowRE.FindStringSubmatch(text); m != nil {
@@ -168,7 +172,6 @@ var rewrites = []struct {
 	{regexp.MustCompile(`^expected kind != 'Component' for path '([^']*)'$`), "the kustomization in $1 is a Component: list it under components"},
 	{regexp.MustCompile(`^may not add resource with an already registered id: (.*)$`), "the object $1 is there a second time"},
 	{regexp.MustCompile(`^(no resource matches strategic merge patch "[^"]*"): .*$`), "$1"},
-	{regexp.MustCompile(`(?s)^unable to parse SM or JSON patch from \[patch: (.{0,80}).*$`), "an inline patch is neither a strategic merge patch nor a JSON patch: $1"},
 	{regexp.MustCompile(`^kustomize panicked: invalid schema file: `), "the schema under openapi is invalid: "},
 	{regexp.MustCompile(`^missing Resource metadata$`), "it holds something that is no Kubernetes object: metadata is missing"},
 	{regexp.MustCompile(`^id resid\.ResId\{.*Kind:"([^"]*)".*Name:"([^"]*)".*\} does not exist; cannot merge or replace`), "there is no $1 $2 to merge with or to replace"},

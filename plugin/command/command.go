@@ -91,7 +91,12 @@ func (p Program) version() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print which build this is",
-		Args:  cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("version takes no argument, not %q; see generate version --help", args[0])
+			}
+			return nil
+		},
 		RunE: func(*cobra.Command, []string) error {
 			switch output {
 			case "text":

@@ -116,6 +116,18 @@ func TestManifestsThatNoBuilderMakes(t *testing.T) {
 	}
 }
 
+// An archived image keeps its tags and can not be pulled.
+func TestOnlyAnActiveImageCounts(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{
+		"": "", "ACTIVE": "", "ARCHIVED": "is archived, not active", "ACTIVATING": "is activating, not active",
+	} {
+		if got := (Image{MediaType: mediaOCIManifest, ArtifactType: mediaOCIConfig, Status: status}).NotImage(); got != want {
+			t.Errorf("of status %q: %q, want %q", status, got, want)
+		}
+	}
+}
+
 func TestTagsThatCosignAndReferrersMake(t *testing.T) {
 	t.Parallel()
 	hex := strings.Repeat("0a", 32)

@@ -143,7 +143,7 @@ func (s *Scan) add(f *types.ImageScanFindings, first bool) (whole bool) {
 	for _, x := range f.EnhancedFindings {
 		s.Counts[clean(aws.ToString(x.Severity), nil)]++
 	}
-	if !first || f.FindingSeverityCounts == nil {
+	if !first || f.FindingSeverityCounts == nil || len(f.FindingSeverityCounts) == 0 && findings(f) > 0 {
 		return false
 	}
 	for severity, n := range f.FindingSeverityCounts {

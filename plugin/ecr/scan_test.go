@@ -131,6 +131,15 @@ func TestAScanThatContradictsItselfIsUnusable(t *testing.T) {
 			map[string]int{"HIGH": 2, "LOW": 4},
 		},
 		{
+			"nothing counted and some listed, with more on the next page",
+			[]string{
+				`{"imageScanStatus":{"status":"ACTIVE"},"imageScanFindings":{"enhancedFindings":[{"severity":"LOW"}],"findingSeverityCounts":{}},"nextToken":"x"}`,
+				`{"imageScanStatus":{"status":"ACTIVE"},"imageScanFindings":{"enhancedFindings":[{"severity":"CRITICAL"}]}}`,
+			},
+			"",
+			map[string]int{"LOW": 1, "CRITICAL": 1},
+		},
+		{
 			"findings of no severity at all",
 			[]string{`{"imageScanStatus":{"status":"ACTIVE"},"imageScanFindings":{"enhancedFindings":[{"title":"x"}]}}`},
 			"",

@@ -157,6 +157,9 @@ func Load(dir, root string) (*Config, error) {
 	if outside, err := leads(file, cmp.Or(root, dir)); err != nil {
 		return nil, fmt.Errorf("read image policy: %w", err)
 	} else if outside {
+		if away, err := leads(dir, cmp.Or(root, dir)); err == nil && away {
+			return nil, &strictyaml.Error{File: file, Msg: "is not below the folder that --root names: render a folder below that one, or name another"}
+		}
 		return nil, &strictyaml.Error{File: file, Msg: "is a symlink that leads outside the repository: copy the file into it"}
 	}
 	if !info.Mode().IsRegular() {

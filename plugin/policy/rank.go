@@ -19,6 +19,9 @@ type Candidate struct {
 type Ranker interface {
 	// Reject says why a tag is out of the question, "" when it is a candidate.
 	Reject(tag string) string
+	// Nearness of a tag that is rejected: the higher the number, the more likely it
+	// is the one that a person has in mind.
+	Nearness(tag string) int
 	// Compare orders two candidates that are not rejected: negative when a loses
 	// to b. It never returns 0 for different tags, so that the choice does not
 	// depend on the order in which ECR lists them.
@@ -51,6 +54,9 @@ func (n *Newest) Reject(tag string) string {
 	return ""
 }
 
+// Nearness implements [Ranker].
+func (n *Newest) Nearness(string) int { return 0 }
+
 // Compare implements [Ranker]: by push time, then by digest and tag.
 func (n *Newest) Compare(a, b Candidate) int {
 	return cmp.Or(a.PushedAt.Compare(b.PushedAt), cmp.Compare(a.Digest, b.Digest), cmp.Compare(b.Tag, a.Tag))
@@ -80,6 +86,14 @@ func (s *SemVer) Reject(tag string) string {
 		return "version is not in range " + s.Range
 	}
 	return ""
+}
+
+// Nearness implements [Ranker]: another version comes nearer than a branch's name.
+func (s *SemVer) Nearness(tag string) int {
+	if _, err := parseVersion(tag); err != nil {
+		return 0
+	}
+	return 1
 }
 
 // Compare implements [Ranker]: by version, then by push time, digest and tag

@@ -129,6 +129,34 @@ func TestADecisionIsKeptUnderAllThatItDependsOn(t *testing.T) {
 	}
 }
 
+// The store's values are checked against what they are kept for: a decision for
+// another image must not be deployed, however it came there.
+func TestWhatIsKeptForAnotherImageIsNotUsed(t *testing.T) {
+	t.Parallel()
+	f, store := newFake(), &memory{}
+	f.push("a/b", noon.Add(-time.Minute), "v1")
+	cache := &Cache{Store: store}
+	g := Group{Entry: entry(t, "newest: {tags: v}"), Repositories: repos(t, "a/b")}
+	other := Decision{}
+	other.Name, other.Tag, other.Digest = host+"/a/c", "v9", digest("c")
+	for name, kept := range map[string]any{"another image": []Decision{other}, "two": []Decision{other, other}, "none": []Decision{}} {
+		store.Put(cache.key(g, noon), kept)
+		r := &Resolver{Registry: f, AsOf: noon, Cache: cache}
+		if o := one(t, r, g); o.Err != nil || o.Decisions[0].Tag != "v1" {
+			t.Errorf("%s: got %+v, %v", name, o.Decisions, o.Err)
+		}
+	}
+	gate := entry(t, "newest: {tags: v}\n  scan: {refuse: high}")
+	d := Decision{}
+	d.Digest = digest("a/bv1")
+	for name, kept := range map[string]*Scan{"a refusal": {Refused: "1 HIGH", Images: []ScannedImage{{}}}, "nothing judged": {}} {
+		store.Put(cache.gateKey(g.Repositories[0], gate.Scan, noon, d), kept)
+		if _, ok := cache.passed(g.Repositories[0], gate.Scan, noon, d); ok {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
 func TestExplainingAllAsksAnew(t *testing.T) {
 	t.Parallel()
 	f, store := newFake(), &memory{}

@@ -67,7 +67,7 @@ type survey struct {
 	kept     []Candidate // all, when the resolver keeps candidates
 
 	late      *policy.Candidate // earliest candidate after the instant
-	mismatch  *policy.Candidate // newest one whose tag was rejected
+	mismatch  *policy.Candidate // nearest one whose tag was rejected, of these the newest
 	mismatchY string
 	artifact  *policy.Candidate // newest one that is no image
 	artifactY string
@@ -91,7 +91,7 @@ func (s *survey) page(images []ecr.Image) error {
 // consider enters a candidate into the ranking, or says why it is out.
 func (s *survey) consider(c policy.Candidate, image ecr.Image) string {
 	if why := s.ranker.Reject(c.Tag); why != "" {
-		if s.mismatch == nil || c.PushedAt.After(s.mismatch.PushedAt) {
+		if s.mismatch == nil || cmp.Or(cmp.Compare(s.ranker.Nearness(c.Tag), s.ranker.Nearness(s.mismatch.Tag)), c.PushedAt.Compare(s.mismatch.PushedAt)) > 0 {
 			s.mismatch, s.mismatchY = &c, why
 		}
 		return why

@@ -168,6 +168,15 @@ func TestRankingPoliciesFailWithTheNearestMiss(t *testing.T) {
 			want: []string{"tag 2.0.0", "not in range ^1"},
 		},
 		{
+			name: "versions out of range, and a newer tag that is none", entry: `semver: {range: "^1"}`,
+			push: func(f *fake) {
+				f.push("a/b", noon.Add(-time.Hour), "2.0.0")
+				f.push("a/b", noon, "main")
+				f.push("a/b", noon.Add(-2*time.Hour), "3.0.0")
+			},
+			want: []string{"nearest: tag 2.0.0", "not in range ^1"},
+		},
+		{
 			name: "an unknown tag", entry: `tag: {name: dev-latest}`, push: func(*fake) {},
 			want: []string{"a/b has no image with tag dev-latest"},
 		},

@@ -260,6 +260,38 @@ func TestTheGateNeverChangesAnInstantThatWasRendered(t *testing.T) {
 	}
 }
 
+// Until the instant has passed another image may still win, and the scans of this
+// one go on: what the gate says now is not its answer for the instant.
+func TestTheGatesAnswerIsNotKeptBeforeTheInstantHasPassed(t *testing.T) {
+	t.Parallel()
+	f, store := newFake(), &memory{}
+	f.clock = noon.Add(-time.Second)
+	f.scanned(finished(), f.push("a/b", noon.Add(-time.Minute), sha(0)))
+	r := &Resolver{Registry: f, AsOf: noon, Commits: lineOf(&commits{n: 3}), Cache: &Cache{Store: store, Revision: sha(0)}}
+	g := Group{Entry: entry(t, "commit: {}\n  scan: {refuse: high}"), Repositories: repos(t, "a/b")}
+	if o := one(t, r, g); o.Err != nil || len(store.puts) > 0 {
+		t.Errorf("kept %q, %v", store.puts, o.Err)
+	}
+}
+
+// An image that is gone is not one that was never scanned, which may be allowed.
+func TestTheGateFailsWhenTheChosenImageIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.push("a/b", noon.Add(-time.Minute), sha(0))
+	f.fail = func(op, _ string) error {
+		if op == "Scan" {
+			return ecr.ErrImageNotFound
+		}
+		return nil
+	}
+	r := &Resolver{Registry: f, AsOf: noon, Commits: lineOf(&commits{n: 3})}
+	o := one(t, r, Group{Entry: entry(t, "commit: {}\n  scan: {refuse: critical, allow: [missing]}"), Repositories: repos(t, "a/b")})
+	if !errors.Is(o.Err, ecr.ErrImageNotFound) || o.Decisions != nil {
+		t.Errorf("got %v, %v", o.Decisions, o.Err)
+	}
+}
+
 func TestTheGateFailsWhenItCanNotAsk(t *testing.T) {
 	t.Parallel()
 	f := newFake()

@@ -38,6 +38,11 @@ func TestNoLieOfAnAnswerPasses(t *testing.T) {
 			code:    13, check: "health", verdict: "failed", seen: "HTML page",
 		},
 		{
+			name:    "the metrics go on for longer than anybody reads",
+			handler: page("/metrics", "text/plain", "a 1\n"+strings.Repeat("# nothing\n", 900_000)+"a 1\n"),
+			code:    14, check: "metrics", verdict: "failed", seen: "the page goes on after that",
+		},
+		{
 			name:    "the health document says that it is down",
 			handler: page("/health", "application/json", `{"status":"DOWN"}`),
 			code:    13, check: "health", verdict: "failed", seen: `"DOWN"`,
@@ -207,6 +212,42 @@ func TestNoLieOfAnAnswerPasses(t *testing.T) {
 			code:    13, check: "health", verdict: "failed", seen: "connection refused",
 		},
 	})
+}
+
+// A build that says itself that it is another one, or nothing, is not the release's.
+func TestWhatABuildSaysOfItself(t *testing.T) {
+	t.Parallel()
+	metrics := func(line string) http.Handler {
+		return page("/metrics", "text/plain; version=0.0.4", "up 1\n"+line)
+	}
+	tests := []struct {
+		name    string
+		handler http.Handler
+		code    int
+		check   string
+		seen    string
+	}{
+		{"the release's commit", apitest.Good(), 0, "metrics", ""},
+		{"another commit in its metrics", metrics("build_info{revision=\"0ld\"} 1\n"), 14, "metrics", `revision="0ld"`},
+		{"no commit in its metrics", metrics("build_info{version=\"1\"} 1\n"), 14, "metrics", `revision=""`},
+		{"no build in its metrics", metrics(""), 14, "metrics", `revision=""`},
+		{"another commit in its health", page("/health", "application/json", `{"status":"ok","commit":"0ld"}`), 13, "health", `commit = "0ld"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, _, id := world(t, 1, tt.handler)
+			c := conf("auth-service")
+			if tt.code == 0 {
+				c = patient("auth-service")
+			}
+			c += "  health: {json: {commit: '{commit}'}}\n  metrics: {buildInfo: {family: build_info, label: revision}}\n"
+			o := smoke(t, t.Context(), s, c, "--release", id)
+			if r := o.find(t, "auth-service", tt.check); o.code != tt.code || !strings.Contains(r.Seen, tt.seen) {
+				t.Errorf("exit code %d: %+v", o.code, r)
+			}
+		})
+	}
 }
 
 // raw is a good service but for one path, whose connection f serves.

@@ -15,6 +15,7 @@ import (
 	"github.com/proerror77/nova-staging/smoke/cluster"
 	"github.com/proerror77/nova-staging/smoke/config"
 	"github.com/proerror77/nova-staging/smoke/reach"
+	"github.com/proerror77/nova-staging/smoke/redact"
 	"github.com/proerror77/nova-staging/smoke/report"
 	"github.com/proerror77/nova-staging/smoke/run"
 	"github.com/proerror77/nova-staging/smoke/verdict"
@@ -229,17 +230,25 @@ func newReach(way string, conn cluster.Connection, r *run.Runner, w *cluster.Wat
 // unconnected is the report of a run that found no cluster to look at.
 func unconnected(conf *config.Config, checks map[verdict.Check]bool, namespace string, started time.Time, err error) *report.Report {
 	rep := &report.Report{Namespace: namespace, Started: started, Duration: time.Since(started)}
-	f := verdict.Unknown("", "a cluster to look at", "could not look: "+err.Error())
+	f := verdict.Unknown("", "a cluster to look at", "could not look: "+redact.Line(err.Error()))
+	add := func(service string, name, chosen verdict.Check) {
+		r := verdict.Result{Service: service, Check: name, Finding: f}
+		if !checks[chosen] || !conf.Configured(name) {
+			r.Finding = verdict.Skip("not configured or not chosen")
+		}
+		rep.Results = append(rep.Results, r)
+	}
+	rep.Results = append(rep.Results, verdict.Result{Check: verdict.Access, Finding: f})
+	if len(conf.Services) > 0 {
+		add("", verdict.Release, verdict.Identity)
+	}
 	for _, svc := range conf.Services {
 		for _, name := range verdict.ServiceChecks() {
-			r := verdict.Result{Service: svc.Name, Check: name, Finding: f}
-			if !checks[name] || !conf.Configured(name) {
-				r.Finding = verdict.Skip("not configured or not chosen")
-			}
-			rep.Results = append(rep.Results, r)
+			add(svc.Name, name, name)
 		}
 	}
-	rep.Results = append([]verdict.Result{{Check: verdict.Access, Finding: f}}, rep.Results...)
+	add("", verdict.Sentinel, verdict.Sentinel)
+	add("", verdict.Kafka, verdict.Kafka)
 	rep.Conclude()
 	return rep
 }

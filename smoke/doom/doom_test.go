@@ -1,6 +1,7 @@
 package doom_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,75 @@ func TestCrashesOverTime(t *testing.T) {
 			}
 			if got != tt.doomed {
 				t.Errorf("doomed %q, want %q", got, tt.doomed)
+			}
+		})
+	}
+}
+
+func TestSignsOverTime(t *testing.T) {
+	t.Parallel()
+	waiting := func(reason string) func(*cluster.View) {
+		return func(v *cluster.View) {
+			v.Pods[0].Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
+		}
+	}
+	progress := func(reason string) func(*cluster.View) {
+		return func(v *cluster.View) {
+			v.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: reason}}
+		}
+	}
+	tests := []struct {
+		name   string
+		change func(*cluster.View)
+		after  int // seconds until it is doomed; 0 means never
+		reason string
+		hint   string
+	}{
+		{"nothing", func(*cluster.View) {}, 0, "", ""},
+		{"a container that is being made", waiting("ContainerCreating"), 0, "", ""},
+		{"a name that is none", waiting("InvalidImageName"), 1, "InvalidImageName", "check name and digest"},
+		{"an image that can not be pulled", waiting("ErrImagePull"), 16, "ErrImagePull", "check name and digest"},
+		{"a Secret that is missing", waiting("CreateContainerConfigError"), 16, "CreateContainerConfigError", "a Secret"},
+		{"a quota that is used up", func(v *cluster.View) {
+			v.ReplicaSets[0].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate"}}
+		}, 16, "FailedCreate", "check quota"},
+		{"no node with room", func(v *cluster.View) {
+			v.Pods[0].Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		}, 61, "Unschedulable", "no node"},
+		{"a gate that keeps it from being scheduled", func(v *cluster.View) {
+			v.Pods[0].Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "SchedulingGated"}}
+		}, 0, "", ""},
+		{"a rollout that the controller gave up", progress("ProgressDeadlineExceeded"), 1, "ProgressDeadlineExceeded", "describe"},
+		{"a rollout that was given up for another generation", func(v *cluster.View) {
+			progress("ProgressDeadlineExceeded")(v)
+			v.Deployment.Generation = 2
+		}, 0, "", ""},
+		{"an init container that has done its work", func(v *cluster.View) {
+			v.Pods[0].Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "init", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+		}, 0, "", ""},
+		{"an old Pod whose image can not be pulled", func(v *cluster.View) {
+			waiting("ErrImagePull")(v)
+			v.Pods[0].OwnerReferences[0].UID = "uid-old"
+		}, 0, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v := view(corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})
+			tt.change(&v)
+			tracker := doom.NewTracker(doom.Limits{Start: 15 * time.Second, Schedule: time.Minute})
+			for second := 1; second <= 120; second++ {
+				s := tracker.Observe(v, time.Unix(int64(second), 0))
+				if s == nil {
+					continue
+				}
+				if second != tt.after || s.Reason != tt.reason || !strings.Contains(s.Hint(), tt.hint) {
+					t.Errorf("doomed after %d s: %s (%s), want %q after %d s", second, s, s.Hint(), tt.reason, tt.after)
+				}
+				return
+			}
+			if tt.after != 0 {
+				t.Errorf("never doomed, want %s after %d s", tt.reason, tt.after)
 			}
 		})
 	}

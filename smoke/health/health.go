@@ -5,6 +5,7 @@ package health
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -62,6 +63,10 @@ func (e Expect) Judge(a probe.Answer) *Mismatch {
 	}
 	if a.TooLong {
 		return &Mismatch{fmt.Sprintf("a body of at most %d bytes", MaxBody), "the body goes on after that"}
+	}
+	// The transport has undone gzip, the one encoding that it asks for.
+	if encoding := a.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") && len(a.Body) > 0 {
+		return &Mismatch{"a body as it is or in gzip", fmt.Sprintf("Content-Encoding %q, which was not asked for", encoding)}
 	}
 	media, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if err != nil {
@@ -172,7 +177,7 @@ func (e Expect) judgeJSON(media string, a probe.Answer) *Mismatch {
 		}
 	}
 	if err != nil {
-		if !says && len(e.json) == 0 {
+		if !says && len(e.json) == 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil // only looked like JSON
 		}
 		return &Mismatch{"a JSON document", fmt.Sprintf("%s (%s)", excerpt(a.Body), oneLine(err.Error()))}

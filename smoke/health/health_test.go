@@ -26,6 +26,8 @@ func TestAnswers(t *testing.T) {
 		{"a document behind a byte order mark", json, "\ufeff" + `{"status":"UP"}`, Rules{JSON: map[string]string{"status": "UP"}}, ""},
 		{"a document behind a byte order mark that says no, as text", plain, "\ufeff" + `{"status":"DOWN"}`, Rules{}, `field status is "DOWN"`},
 		{"a word behind a byte order mark that says no", plain, "\ufeffDOWN", Rules{}, `it says "DOWN"`},
+		{"a document as text that breaks off", plain, `{"status":"DOWN","checks":[`, Rules{}, "unexpected EOF"},
+		{"a line of a log", plain, `[info] well`, Rules{}, ""},
 		{"a cluster that is red", json, `{"status":"red"}`, Rules{}, `field status is "red"`},
 		{"a word that says no", plain, "DOWN\n", Rules{}, `it says "DOWN"`},
 		{"a JSON word that says no", json, `"unhealthy"`, Rules{}, `document is "unhealthy"`},
@@ -58,5 +60,20 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("got %q, want %q", m.Seen, tt.seen)
 			}
 		})
+	}
+}
+
+// A body that can not be read may say anything.
+func TestAnEncodingThatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	expect, err := Compile(Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for encoding, good := range map[string]bool{"": true, "identity": true, "br": false, "deflate": false} {
+		m := expect.Judge(probe.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {encoding}}, Body: []byte("\x0b\x02\x80DOW\x03")})
+		if (m == nil) != good || (m != nil && !strings.Contains(m.Seen, encoding)) {
+			t.Errorf("Content-Encoding %q: %+v", encoding, m)
+		}
 	}
 }

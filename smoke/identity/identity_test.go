@@ -50,3 +50,44 @@ func TestASidecarThatTheManifestsPin(t *testing.T) {
 		})
 	}
 }
+
+// An init container has done its work before anything answers: its image counts.
+func TestInitContainers(t *testing.T) {
+	t.Parallel()
+	migrate := apitest.Image("migrate")
+	tests := []struct {
+		name, image, runs string
+		asked             string // by the Pod; empty: as the template
+		verdict           verdict.Verdict
+		seen              string
+	}{
+		{"as released", migrate.Ref(), migrate.Digest, "", verdict.Passed, ""},
+		{"without a digest in the template", migrate.Name + ":" + migrate.Tag, migrate.Digest, "", verdict.Failed, "which has no digest"},
+		{"another image ran", migrate.Ref(), apitest.Digest("auth-service"), "", verdict.Failed, "the release's image"},
+		{"an image that nobody knows ran", migrate.Ref(), apitest.Digest("unknown"), "", verdict.Inconclusive, apitest.Digest("unknown")},
+		{"the Pod asks for another", migrate.Ref(), migrate.Digest, migrate.Name + "@" + apitest.Digest("other"), verdict.Failed, "the Pod asks for"},
+		{"the runtime has not said what ran", migrate.Ref(), "", "", verdict.Inconclusive, "has not reported an imageID"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := apitest.NewApp("auth-service", 1, 8080)
+			for _, spec := range []*corev1.PodSpec{&a.Deployment.Spec.Template.Spec, &a.ReplicaSet.Spec.Template.Spec, &a.Pods[0].Spec} {
+				spec.InitContainers = []corev1.Container{{Name: "migrate", Image: tt.image}}
+			}
+			if tt.asked != "" {
+				a.Pods[0].Spec.InitContainers[0].Image = tt.asked
+			}
+			ran := corev1.ContainerStatus{Name: "migrate"}
+			if tt.runs != "" {
+				ran.ImageID = migrate.Name + "@" + tt.runs
+			}
+			a.Pods[0].Status.InitContainerStatuses = []corev1.ContainerStatus{ran}
+			judge := identity.Judge{Release: release.New([]release.Image{apitest.Image("auth-service"), migrate})}
+			f := judge.Look(cluster.View{Deployment: a.Deployment, ReplicaSets: []*appsv1.ReplicaSet{a.ReplicaSet}, Pods: a.Pods})
+			if f.Verdict != tt.verdict || !strings.Contains(f.Seen, tt.seen) {
+				t.Errorf("got %s: %s; want %s with %q", f.Verdict, f.Seen, tt.verdict, tt.seen)
+			}
+		})
+	}
+}

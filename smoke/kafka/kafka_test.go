@@ -113,6 +113,7 @@ func TestFaults(t *testing.T) {
 			func(c *kafka.Cluster) { c.MinInSync = 2 }, verdict.Failed, "1: [2]",
 		},
 		{"there is no controller", func(r *kmsg.MetadataResponse) { r.ControllerID = -1 }, nil, verdict.Failed, "controller -1"},
+		{"the controller is none of the brokers", func(r *kmsg.MetadataResponse) { r.ControllerID = 9 }, nil, verdict.Failed, "controller 9"},
 		{"a broker is missing", func(r *kmsg.MetadataResponse) { r.Brokers = slices.Clone(r.Brokers[:2]) }, nil, verdict.Failed, "2: [0 1]"},
 		{
 			"a broker gives an address where nobody answers", func(r *kmsg.MetadataResponse) { r.Brokers[2].Port = 1 }, nil,

@@ -69,7 +69,7 @@ func (r *Report) Troubles() []verdict.Result {
 		switch {
 		case res.Verdict == verdict.Passed || res.Verdict == verdict.Skipped:
 			continue
-		case res.ClassOf() == r.Class:
+		case res.ClassOf() == r.Class && !res.Optional:
 			i = 0
 		case res.Verdict == verdict.Failed:
 			i = 1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,40 @@ func TestTheTerminationMessageFits(t *testing.T) {
 		if got := short(long, limit); len(got) > limit || !utf8.ValidString(got) {
 			t.Fatalf("limit %d: %d bytes", limit, len(got))
 		}
+	}
+}
+
+// Whoever reads one line only must read what decided the run.
+func TestTheDecidingTroubleComesFirst(t *testing.T) {
+	t.Parallel()
+	r := &Report{Deployments: map[string]Object{"a": {Name: "a"}, "b": {Name: "b"}, "c": {Name: "c"}}}
+	add := func(service string, c verdict.Check, f verdict.Finding, class verdict.Class, looks int) {
+		f.Class = class
+		r.Results = append(r.Results, verdict.Result{Service: service, Check: c, Finding: f, Looks: looks})
+	}
+	add("", verdict.Access, verdict.Unknown("", "", "an optional right"), "", 1)
+	r.Results[0].Optional = true
+	add("a", verdict.Health, verdict.Unknown("", "", "given up"), "", 0)
+	add("a", verdict.Metrics, verdict.Fail("", "", "no page"), "", 1)
+	add("b", verdict.Rollout, verdict.Fail("", "", "slow"), "", 1)
+	add("c", verdict.Rollout, verdict.Fail("", "", "no image"), verdict.Doomed, 1)
+	r.Conclude()
+	got := strings.Split(Termination(r), "\n")[1:]
+	want := []string{"c rollout failed: no image", "a metrics failed: no page", "b rollout failed: slow", "a health inconclusive: given up", "access inconclusive: an optional right"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	// What decides nothing comes last even where its class is the run's.
+	r.Results = r.Results[:2]
+	r.Conclude()
+	if got := strings.Split(Termination(r), "\n")[1:]; !slices.Equal(got, want[3:]) {
+		t.Errorf("got  %q\nwant %q", got, want[3:])
+	}
+	// What was never looked at has no Event: it is not the Deployment's fault.
+	r.Results = r.Results[1:]
+	r.Conclude()
+	if events := Events(r, Self{}, time.Now()); len(events) != 1 {
+		t.Errorf("%d Events, want that of the run", len(events))
 	}
 }
 

@@ -42,13 +42,16 @@ func Judge(name string, port config.Port, v cluster.View) verdict.Finding {
 		if !e.Serving {
 			continue
 		}
-		total++
 		i := slices.IndexFunc(current, func(p *corev1.Pod) bool { return e.Is(p) })
 		if i < 0 {
+			total++
 			strangers = append(strangers, e.String())
 			continue
 		}
-		delete(missing, current[i].Name)
+		if name := current[i].Name; missing[name] { // else it is there by its other address
+			total++
+			delete(missing, name)
+		}
 	}
 	switch {
 	case total == 0:
@@ -91,7 +94,9 @@ func (e Endpoint) Is(p *corev1.Pod) bool {
 	if e.PodUID != "" {
 		return e.PodUID == string(p.UID)
 	}
-	return p.Status.PodIP != "" && slices.Contains(e.Addresses, p.Status.PodIP)
+	return slices.ContainsFunc(e.Addresses, func(a string) bool {
+		return a != "" && (a == p.Status.PodIP || slices.Contains(p.Status.PodIPs, corev1.PodIP{IP: a}))
+	})
 }
 
 func (e Endpoint) String() string {

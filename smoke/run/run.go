@@ -195,14 +195,18 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 			return
 		}
 		if err := s.reread(ctx, work); err != nil {
+			because := ctx
+			if stopClass(context.Cause(ctx)) == verdict.DeadlineExceeded {
+				because = context.Background() // the server was not heard: more time would not have helped
+			}
 			for _, svc := range open {
-				svc.takeBack("that the same Pods still run", err.Error())
+				svc.takeBack(because, "that the same Pods still run", err.Error())
 			}
 			return
 		}
 		if s.releaseMoved() {
 			for _, svc := range open {
-				svc.takeBack("release "+s.release.ID+" from beginning to end", "the release ConfigMap has changed meanwhile")
+				svc.takeBack(ctx, "release "+s.release.ID+" from beginning to end", "the release ConfigMap has changed meanwhile")
 			}
 			return
 		}
@@ -214,7 +218,7 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 			case why == "":
 				svc.confirmed = true
 			case round == rounds || work.Err() != nil:
-				svc.takeBack("the same Pods from beginning to end", why)
+				svc.takeBack(work, "the same Pods from beginning to end", why)
 			default:
 				again = true
 				moved.Go(func() { svc.run(work) })
@@ -227,9 +231,10 @@ func (s *session) confirm(ctx, work context.Context, services []*service) {
 	}
 }
 
-// reread lists the Pods once more. After an error it tries again for as long as
-// the beginning of a run would: to give up sooner would undo a run that has time
-// left. Without time left there is the part of the deadline kept for it.
+// reread lists the Pods once more, and wants everything else to be watched. After
+// an error it tries again for as long as the beginning of a run would: to give up
+// sooner would undo a run that has time left. Without time left there is the part
+// of the deadline kept for it.
 func (s *session) reread(ctx, work context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("not read again: %w", context.Cause(ctx))
@@ -242,6 +247,9 @@ func (s *session) reread(ctx, work context.Context) error {
 	defer cancel()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := s.watcher.Reread(ctx)
+		if err == nil {
+			err = s.watcher.Err()
+		}
 		if err == nil || apierrors.IsForbidden(err) {
 			return err
 		}

@@ -277,14 +277,15 @@ func (v *service) moved() string {
 
 // takeBack makes what passed inconclusive, because the Pods that it was learned
 // from can not be vouched for.
-func (v *service) takeBack(expected, why string) {
+// If ctx has ended by a signal, or for lack of time to look anew, that is why.
+func (v *service) takeBack(ctx context.Context, expected, why string) {
 	v.confirmed = true
 	for _, r := range v.list() {
 		if r.Verdict != verdict.Passed {
 			continue
 		}
 		r.Details = append(r.Details, "before: "+r.Seen)
-		r.Verdict, r.Class = verdict.Inconclusive, ""
+		r.Verdict, r.Class = verdict.Inconclusive, stopClass(context.Cause(ctx))
 		r.Expected, r.Seen = expected, redact.Line(why)
 		v.set(r)
 	}

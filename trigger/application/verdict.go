@@ -24,7 +24,8 @@ func (a *Application) Judge() (Verdict, string) {
 	if o.Requested {
 		return "", ""
 	}
-	ours := o.AsOf.Equal(r.Instant) && o.Started != "" && o.Started != r.Before.Started && !o.Partial
+	// A sync that ran when as-of moved takes the new instant up when it is retried.
+	ours := o.AsOf.Equal(r.Instant) && o.Started != "" && (o.Started != r.Before.Started || r.Before.Active) && !o.Partial
 	switch {
 	case ours && (o.Phase == Failed || o.Phase == Error):
 		return SyncFailed, o.Why()

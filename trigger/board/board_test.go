@@ -3,6 +3,7 @@ package board_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/proerror77/nova-staging/trigger/board"
 )
+
+var update = flag.Bool("update", false, "take the picture in docs anew")
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
@@ -170,4 +173,29 @@ document.body.dataset.result = JSON.stringify({width: innerWidth, scroll: docume
 		run("--window-size=500,1500", "--screenshot="+filepath.Join(dir, "phone.png"), s.URL)
 		run("--window-size=1280,1000", "--blink-settings=preferredColorScheme=0", "--screenshot="+filepath.Join(dir, "desktop-dark.png"), s.URL)
 	}
+	if *update {
+		docs := httptest.NewServer(board.Handler(afterABadPush, func() time.Time { return noon }))
+		t.Cleanup(docs.Close)
+		picture, err := filepath.Abs(filepath.Join("..", "..", "docs", "board.png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		run("--window-size=1000,700", "--screenshot="+picture, docs.URL)
+	}
+}
+
+// afterABadPush is what docs/board.png shows.
+func afterABadPush() board.Status {
+	s := sample()
+	s.Applications = s.Applications[:1]
+	row := &s.Applications[0]
+	row.Message = "from 2026-11-20T11:57:00Z: Job smoke: Job has failed: exit code 13: a health endpoint or the Service's routing is wrong"
+	row.Settling.Pushes = []string{"nova/auth-service:8cf41a89ce53", "nova/user-service:8cf41a89ce53"}
+	image := row.Images[0]
+	row.Images = nil
+	for _, name := range []string{"auth", "content", "feed", "media", "messaging", "search", "streaming", "user"} {
+		image.Name = "025434362120.dkr.ecr.ap-northeast-1.amazonaws.com/nova/" + name + "-service"
+		row.Images = append(row.Images, image)
+	}
+	return s
 }

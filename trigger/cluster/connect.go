@@ -31,7 +31,12 @@ type Connection struct {
 	Typed     kubernetes.Interface
 	Clock     *Clock
 	requests  *requests
+	timeout   time.Duration
 }
+
+// answer is how long the API server may take to answer a call about one Application;
+// it ends its own after a minute, what stands before it perhaps never.
+const answer = 30 * time.Second
 
 // Connect reads credentials; it does not talk to the server yet.
 func Connect(a Access) (*Connection, error) {
@@ -57,7 +62,7 @@ func NewConnection(cfg *rest.Config, namespace string) (*Connection, error) {
 	// five a second would only delay a burst.
 	cfg.QPS = -1
 	cfg.WarningHandler = rest.NoWarnings{}
-	c := &Connection{Namespace: namespace, Clock: &Clock{}, requests: &requests{}}
+	c := &Connection{Namespace: namespace, Clock: &Clock{}, requests: &requests{}, timeout: answer}
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &observer{next, c.Clock, c.requests} })
 	c.Config = cfg
 	var err error

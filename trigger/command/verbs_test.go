@@ -156,7 +156,8 @@ func TestOnceSaysWhatItHasWaitedFor(t *testing.T) {
 			"an instant that does not come", "just pushed has not come yet", "3s",
 			argotest.App{Name: "nova", AsOf: triggertest.Start, Annotations: map[string]string{
 				application.RecordKey: `{"pending": {"newest": "2099-01-01T00:00:00Z", "count": 1}}`,
-			}}, nil,
+			}},
+			nil,
 		},
 		{"a sync that does not end", "a sync is running", "3s", busy, nil},
 	} {
@@ -398,6 +399,42 @@ func TestKilledAtEachStepOfAMove(t *testing.T) {
 				t.Errorf("what runs is %q", live)
 			}
 		})
+	}
+}
+
+// A push to two Applications is to be heard of until both have it.
+func TestAMessageIsKeptUntilEachApplicationHasItsPush(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	for _, name := range []string{"nova", "other"} {
+		w.API.Add(argotest.App{Name: name, AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+	}
+	var lifted atomic.Bool
+	var refused atomic.Int32
+	w.API.Intercept = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPatch || !strings.HasSuffix(r.URL.Path, "/other") || lifted.Load() {
+			return false
+		}
+		refused.Add(1)
+		http.Error(rw, "not now", http.StatusServiceUnavailable)
+		return true
+	}
+	w.Run()
+	first := w.Watch()
+	w.Push("nova/auth", "good1")
+	w.Becomes("nova", application.Deploy, application.Verified, first.Log)
+	w.Eventually("the other is refused", func() bool { return refused.Load() > 2 }, first.Log)
+	first.Stop()
+	if n := w.Queue.Len(); n != 1 {
+		t.Fatalf("%d messages are left, want the one that the other waits for", n)
+	}
+	lifted.Store(true)
+	w.Queue.ExpireVisibility()
+	second := w.Watch()
+	w.Becomes("other", application.Deploy, application.Verified, second.Log)
+	w.Eventually("the message is deleted", func() bool { return w.Queue.Len() == 0 }, second.Log)
+	if n := w.Argo.Syncs("argocd", "nova"); n != 1 {
+		t.Errorf("%d syncs of the first, want 1", n)
 	}
 }
 

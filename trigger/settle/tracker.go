@@ -141,7 +141,6 @@ func (t *Tracker) Batch(app string, r Rules) Batch {
 func (w *waiting) completed(set map[push.Repository]bool, b *Batch) time.Time {
 	b.Want = len(set)
 	in, last := map[string]map[push.Repository]bool{}, map[string]time.Time{}
-	commits := false
 	for _, i := range w.items {
 		if !set[i.push.Repository] {
 			continue
@@ -154,7 +153,6 @@ func (w *waiting) completed(set map[push.Repository]bool, b *Batch) time.Time {
 		if i.arrived.After(last[tag]) {
 			last[tag] = i.arrived
 		}
-		commits = commits || commitRE.MatchString(tag)
 	}
 	for _, t := range w.tags {
 		for repo := range t.in {
@@ -165,9 +163,6 @@ func (w *waiting) completed(set map[push.Repository]bool, b *Batch) time.Time {
 	}
 	var first time.Time
 	for tag, repos := range in {
-		if commits && !commitRE.MatchString(tag) {
-			continue // where there are commits they alone tell sets apart
-		}
 		b.Have = max(b.Have, len(repos))
 		if len(repos) == len(set) {
 			first = earlier(first, last[tag])

@@ -59,6 +59,26 @@ func TestWhenPushesHaveSettled(t *testing.T) {
 // sha is a commit's.
 const sha = "9f2c4e1d0b7a6c5f3e8d7b6a5c4f3e2d1b0a9c8e"
 
+// A push that another replica had held is heard of late.
+func TestTheMaximumCountsFromWhenAPushWasFirstHeardOf(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		together map[push.Repository]bool
+		ready    time.Duration
+	}{
+		"alone":    {nil, 5 * time.Minute},
+		"together": {map[push.Repository]bool{{Name: "a"}: true, {Name: "b"}: true}, 30 * time.Minute},
+	} {
+		tr := settle.NewTracker()
+		late := tt.ready - time.Second
+		tr.Add("app", push.Push{ID: "1", Repository: push.Repository{Name: "a"}, Tag: sha, First: noon}, noon.Add(late), true, func() {})
+		b := tr.Batch("app", settle.Rules{Quiet: 20 * time.Second, MaxWait: 5 * time.Minute, Together: tt.together, TogetherMaxWait: 30 * time.Minute})
+		if !b.Ready.Equal(noon.Add(tt.ready)) {
+			t.Errorf("%s: ready after %s, want %s", name, b.Ready.Sub(noon), tt.ready)
+		}
+	}
+}
+
 func TestASetIsCompletedAlsoWhenItsFirstHalfHasTakenEffect(t *testing.T) {
 	t.Parallel()
 	tr := settle.NewTracker()

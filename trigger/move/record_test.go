@@ -1,0 +1,129 @@
+package move_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/proerror77/nova-staging/trigger/application"
+	"github.com/proerror77/nova-staging/trigger/move"
+)
+
+// decide is what is done 90 s after noon.
+func decide(a *application.Application, seconds ...float64) move.Action {
+	return move.Decide(move.Now{Wall: at(90), Registry: at(90)}, a, batch(85, seconds...), move.Options{By: "test", Quiet: 20 * time.Second})
+}
+
+// seen is what Argo CD's status shows: a history, a sync and a comparison.
+func seen(a *application.Application) {
+	a.History = []application.Deployment{{ID: 6, AsOf: at(-100)}, {ID: 7, AsOf: at(-50)}}
+	a.Operation.Started, a.Sync.ReconciledAt = "started", "reconciled"
+}
+
+// waiting are pushes that the record remembers.
+func waiting(r *application.Record) {
+	r.Pending = &application.Pending{Newest: at(62), IDs: []string{"61", "62"}, Count: 2, Reason: "push of nova/auth:t"}
+}
+
+func TestAMoveRemembersWhatItTakesIn(t *testing.T) {
+	t.Parallel()
+	got := decide(app(moved(50, application.Verified, waiting), seen), 70, 65)
+	r := got.Change.Record
+	if got.Outcome != move.Moved || !r.Instant.Equal(at(90)) || r.Kind != application.Deploy || r.By != "test" || !r.MovedAt.Equal(at(90)) || r.From != application.FormatInstant(at(50)) {
+		t.Errorf("moved as %+v", got)
+	}
+	if want := []string{"45", "61", "62", "70", "65"}; !slices.Equal(r.Covered, want) {
+		t.Errorf("takes in %v, want what was taken in before, what waited, and the new: %v", r.Covered, want)
+	}
+	if !r.PushedAt.Equal(at(70)) || r.Reason != "push of nova/auth:t and 3 more" || r.Pending != nil || r.Verdict != "" {
+		t.Errorf("the newest of four is at %s, for %q; %v waits", r.PushedAt, r.Reason, r.Pending)
+	}
+	if want := (application.Before{HistoryID: 7, Started: "started", Reconciled: "reconciled"}); r.Before != want {
+		t.Errorf("before it was %+v, want %+v", r.Before, want)
+	}
+}
+
+func TestAMoveThatIsAskedForForgetsNothing(t *testing.T) {
+	t.Parallel()
+	a := app(moved(50, application.Verified), func(a *application.Application) { a.Operation.Phase = application.Running })
+	r := move.Forward(move.Now{Wall: at(90), Registry: at(90)}, a, at(90), "ada", nil).Record
+	if !slices.Equal(r.Covered, []string{"45"}) || !r.Before.Active {
+		t.Errorf("it takes in %v; a sync ran before: %t", r.Covered, r.Before.Active)
+	}
+}
+
+func TestWhatSettlesWhileNothingMayMoveIsRemembered(t *testing.T) {
+	t.Parallel()
+	running := func(a *application.Application) { a.Operation.Phase = application.Running }
+	got := decide(app(moved(50, application.Verified, waiting), running), 65, 70)
+	p := got.Change.Record.Pending
+	if got.Outcome != move.Queued || p == nil || !p.Newest.Equal(at(70)) || p.Count != 4 || !slices.Equal(p.IDs, []string{"61", "62", "65", "70"}) {
+		t.Errorf("%s, and %+v waits", got.Outcome, p)
+	}
+	if got := decide(app(moved(50, application.Verified, waiting), running), 61.5); !got.Change.Record.Pending.Newest.Equal(at(62)) {
+		t.Errorf("the newest is at %s, want %s", got.Change.Record.Pending.Newest, at(62))
+	}
+}
+
+func TestARollbackForgetsNoPush(t *testing.T) {
+	t.Parallel()
+	got := decide(app(moved(50, "", waiting), seen, failing))
+	r := got.Change.Record
+	if got.Outcome != move.RolledBack || !r.Instant.Equal(at(-50)) || !r.Bad.Equal(at(50)) || r.BadMessage != "Job smoke: 500" {
+		t.Fatalf("%+v", got)
+	}
+	if !slices.Equal(r.Covered, []string{"45"}) || r.Pending == nil || !slices.Equal(r.Pending.IDs, []string{"61", "62"}) {
+		t.Errorf("it remembers %v, and %+v waits", r.Covered, r.Pending)
+	}
+	if want := (application.Before{HistoryID: 7, Started: "later", Reconciled: "reconciled"}); r.Before != want {
+		t.Errorf("before it was %+v, want %+v", r.Before, want)
+	}
+	// By hand, further back: what failed stays failed.
+	a := app(moved(-50, application.Verified, func(r *application.Record) { r.Kind, r.Bad = application.Rollback, at(50) }))
+	if c := move.Back(move.Now{Wall: at(90), Registry: at(90)}, a, at(-100), "test", "night"); !c.Record.Bad.Equal(at(50)) {
+		t.Errorf("bad is %s, want %s", c.Record.Bad, at(50))
+	}
+}
+
+func TestAVerdictIsFinal(t *testing.T) {
+	t.Parallel()
+	// A commit at the instant fails after its images have passed.
+	for _, v := range []application.Verdict{application.Verified, application.Unchanged} {
+		if got := decide(app(deployed(-50), moved(50, v), failing)); got.Outcome != move.Nothing {
+			t.Errorf("after %s: %+v", v, got)
+		}
+	}
+}
+
+func TestNoInstantIsUsedTwice(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*application.Application){
+		"where as-of stands":         func(a *application.Application) { a.AsOf = at(90) },
+		"which was set and set back": func(a *application.Application) { a.Record.Instant = at(90) },
+		"which failed":               func(a *application.Application) { a.Record.Bad = at(90) },
+	} {
+		a := app(change)
+		if to, again := move.Instant(move.Now{Wall: at(90.5), Registry: at(90.5)}, a, at(70)); !to.IsZero() || again.Before(at(90.9)) || again.After(at(91.1)) {
+			t.Errorf("an instant %s: to %s, again at %s", name, to, again)
+		}
+		if to, _ := move.Instant(move.Now{Wall: at(91.5), Registry: at(91.5)}, a, at(70)); !to.Equal(at(91)) {
+			t.Errorf("an instant %s: to %s, want %s", name, to, at(91))
+		}
+	}
+}
+
+func TestWhatWaitsIsNotHeldUp(t *testing.T) {
+	t.Parallel()
+	now := move.Now{Wall: at(90), Registry: at(90)}
+	o := move.Options{By: "test", Quiet: 20 * time.Second}
+	if got := move.Decide(now, app(moved(50, application.Verified, waiting)), batch(105, 70), o); got.Outcome != move.Nothing || !got.Again.Equal(at(105)) {
+		t.Errorf("for company that is soon there: %+v", got)
+	}
+	if got := move.Decide(now, app(moved(50, application.Verified, waiting)), batch(1800, 70), o); got.Outcome != move.Moved || len(got.Settled) != 1 {
+		t.Errorf("for a set that may never be complete: %+v", got)
+	}
+	// Somebody else's instant waits for no verdict of ours.
+	if got := decide(app(moved(50, ""), func(a *application.Application) { a.AsOf = at(55) }), 70); got.Outcome != move.Moved {
+		t.Errorf("for a verdict that can not come: %+v", got)
+	}
+}
