@@ -19,7 +19,7 @@ SOAK_CYCLES ?= 1000
 .PHONY: help demo test e2e build images lint fmt fuzz soak bench vulncheck tidy clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## Watch generate at work, on an emulated ECR: no account, no cluster
 	@$(GO) run ./internal/demo -generate bin/generate -manifests manifests

@@ -48,6 +48,9 @@ func notificationsConfig(t *testing.T) *corev1.ConfigMap {
 	return one[*corev1.ConfigMap](t, onStock(t, stockNotifications, "notifications", "notifications/github"))
 }
 
+// commit is the revision that was rendered.
+const commit = "8cf41a89ce5300000000000000000000000000ab"
+
 // withRecord is an Application as trigger and Argo CD leave it.
 func withRecord(record string) map[string]any {
 	text := `
@@ -61,11 +64,11 @@ metadata:
 spec:
   source: {repoURL: https://github.com/proerror77/Nova.git}
 status:
-  sync: {status: Synced, revision: 8cf41a89ce53}
+  sync: {status: Synced, revision: ` + commit + `}
   operationState:
     phase: Succeeded
     syncResult:
-      revision: 8cf41a89ce53
+      revision: ` + commit + `
       resources:
       - {kind: Deployment, name: auth-service, message: deployment.apps/auth-service configured}
       - {kind: Job, name: smoke, hookType: PostSync, hookPhase: Succeeded, message: Reached expected number of succeeded pods}
@@ -112,7 +115,18 @@ func TestNotificationsTellTheVerdictOnceAndToWhomItMatters(t *testing.T) {
 	delete(bare["metadata"].(map[string]any), "annotations")
 	several := withRecord(`{"instant":"2026-11-20T09:10:30Z","kind":"deploy","verdict":"Failed","message":"x"}`)
 	several["spec"] = map[string]any{"sources": []any{map[string]any{"repoURL": "https://github.com/proerror77/Nova.git"}, map[string]any{"repoURL": "https://example.com/values.git"}}}
-	several["status"] = map[string]any{"sync": map[string]any{"revisions": []any{"8cf41a89ce53", "ffff"}}}
+	several["status"] = map[string]any{"sync": map[string]any{"revisions": []any{commit, "ffff"}}}
+	// What Argo CD leaves when it can not render: the branch, or with several sources nothing.
+	unrendered := withRecord(`{"instant":"2026-11-20T09:10:30Z","kind":"deploy","verdict":"RenderFailed","message":"x"}`)
+	unrendered["status"].(map[string]any)["sync"] = map[string]any{"status": "Unknown", "revision": "main"}
+	severalUnrendered := withRecord(`{"instant":"2026-11-20T09:10:30Z","kind":"deploy","verdict":"RenderFailed","message":"x"}`)
+	severalUnrendered["spec"] = several["spec"]
+	severalUnrendered["status"] = map[string]any{
+		"sync":           map[string]any{"status": "Unknown"},
+		"operationState": map[string]any{"syncResult": map[string]any{"revisions": []any{commit, "ffff"}}},
+	}
+	selfHeals := withRecord(`{"instant":"2026-11-20T09:10:30Z","kind":"deploy","verdict":"Verified","message":"sync succeeded"}`)
+	selfHeals["status"].(map[string]any)["operationState"] = map[string]any{"phase": "Running"}
 	tests := []struct {
 		name    string
 		app     map[string]any
@@ -159,6 +173,18 @@ func TestNotificationsTellTheVerdictOnceAndToWhomItMatters(t *testing.T) {
 			says:    []string{smokeFailed, "2026-11-20T08:00:00Z", "another image than"},
 		},
 		{
+			name: "could not be rendered, and the revision is a branch", trigger: "on-nova-failed", oncePer: "2026-11-20T09:10:30Z RenderFailed", to: bad, state: "failure", app: unrendered,
+			message: "nova-staging: Argo CD can not render as of 2026-11-20T09:10:30Z: x\nNothing was deployed; what ran before still runs.\n",
+		},
+		{
+			name: "several sources could not be rendered", trigger: "on-nova-failed", oncePer: "2026-11-20T09:10:30Z RenderFailed", to: bad, state: "failure", app: severalUnrendered,
+			message: "nova-staging: Argo CD can not render as of 2026-11-20T09:10:30Z: x\nNothing was deployed; what ran before still runs.\n",
+		},
+		{
+			name: "verified, and a self-heal begins", trigger: "on-nova-verified", oncePer: "2026-11-20T09:10:30Z", to: all, state: "success", app: selfHeals,
+			message: "nova-staging is verified as of 2026-11-20T09:10:30Z: sync succeeded\n",
+		},
+		{
 			name: "several sources", trigger: "on-nova-failed", oncePer: "2026-11-20T09:10:30Z Failed", to: bad, state: "failure", app: several,
 			message: "nova-staging: the sync failed as of 2026-11-20T09:10:30Z: x\nWhat failed still runs. See: trigger rollback --application argocd/nova-staging\n",
 		},
@@ -195,7 +221,7 @@ func TestNotificationsTellTheVerdictOnceAndToWhomItMatters(t *testing.T) {
 			if s := n.GitHub.Status; s.State != tt.state || s.Label != "staging/nova-staging" || s.TargetURL != "https://argocd.example.com/applications/argocd/nova-staging" {
 				t.Errorf("commit status %+v", s)
 			}
-			if !strings.Contains(got.GitHub, "repoURL:https://github.com/proerror77/Nova.git revision:8cf41a89ce53 ") {
+			if !strings.Contains(got.GitHub, "repoURL:https://github.com/proerror77/Nova.git revision:"+commit+" ") {
 				t.Errorf("the commit status is for %s", got.GitHub)
 			}
 			var attachments []struct {

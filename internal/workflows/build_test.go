@@ -37,13 +37,22 @@ func TestTheBuildLooksForTheImageFirst(t *testing.T) {
 			if got["exists"] != tt.exists {
 				t.Errorf("exists is %q, want %q", got["exists"], tt.exists)
 			}
-			if tt.status == 0 && (got["name"] != registry+"/nova/auth-service" || got["dockerfile"] != "backend/auth-service/Dockerfile") {
+			if tt.status == 0 && (got["name"] != registry+"/nova/auth-service" || got["dockerfile"] != "backend/auth-service/Dockerfile" || got["account"] != "025434362120") {
 				t.Errorf("outputs %v", got)
 			}
 			if calls := r.read("CALLS"); tt.exists != "" && !strings.Contains(calls, "--registry-id 025434362120 --repository-name nova/auth-service --image-ids imageTag="+sha) {
 				t.Errorf("ECR was asked %q", calls)
 			}
 		})
+	}
+}
+
+// TestTheBuildLogsInToTheRegistryItPushesTo: the role may be of another account.
+func TestTheBuildLogsInToTheRegistryItPushesTo(t *testing.T) {
+	t.Parallel()
+	login := load(t, "staging-deploy").action(t, "build-and-push", "aws-actions/amazon-ecr-login")
+	if login.With["registries"] != "${{ steps.image.outputs.account }}" {
+		t.Errorf("it logs in to %v", login.With)
 	}
 }
 

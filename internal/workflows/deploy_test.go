@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -155,7 +156,7 @@ func TestTheRunWaitsForTheVerdictOfTriggerInTheCluster(t *testing.T) {
 		{"an earlier rollback does not matter", []string{row(before, "RolledBack", `,"bad":"2026-11-20T08:30:00Z"`), row(after, "Verified", "")}, "verified"},
 		{"held", []string{row(before, "Verified", `,"hold":"demonstration"`)}, "held"},
 		{"a hold of later pushes does not matter", []string{row(after, "Verified", `,"hold":"demonstration"`)}, "verified"},
-		{"an instant that a person set to the millisecond", []string{row("2026-11-20T08:00:00.125Z", "Verified", ""), row("2026-11-20T09:08:30.125Z", "Verified", "")}, "verified"},
+		{"an instant with a fraction, as people may set", []string{row("2026-11-20T08:00:00.25Z", "Verified", `,"bad":"2026-11-20T08:30:00.5Z"`), row("2026-11-20T09:08:30.125Z", "Verified", "")}, "verified"},
 		{"can not be moved", []string{row(before, "Broken", "")}, "error"},
 	}
 	script := load(t, "staging-deploy").script(t, "deploy-to-staging", "Deploy")
@@ -190,6 +191,14 @@ func TestTheDeployStepRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	cluster{once: onceSays(0, "Verified", ""), status: []string{"{}"}}.on(r)
 	if status, out := r.run(script, "DEPLOY_BY=magic", "TIMEOUT_MINUTES=1", "POLL_SECONDS=0.01", "REASON=why"); status != 2 || !strings.Contains(out, "valid values are once, watch") {
 		t.Errorf("status %d: %s", status, out)
+	}
+	for _, minutes := range []string{"20m", "", "-1", "56", "120", "a[$(touch injected)]"} {
+		if status, out := r.run(script, "DEPLOY_BY=watch", "TIMEOUT_MINUTES="+minutes, "POLL_SECONDS=0.01", "REASON=why"); status != 2 || !strings.Contains(out, "valid values are whole minutes up to 55") {
+			t.Errorf("%q minutes: status %d: %s", minutes, status, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "injected")); err == nil {
+		t.Error("timeout-minutes was executed")
 	}
 	r.write("pushed/ninth.json", `{"pushedAt":"2026-11-20T09:08:00Z"}`)
 	if status, out := r.run(script, "DEPLOY_BY=once", "TIMEOUT_MINUTES=1", "POLL_SECONDS=0.01", "REASON=why"); status == 0 || !strings.Contains(out, "want 8 services, have 9") {

@@ -203,6 +203,29 @@ func TestTheSummaryShowsWhatRunsAndHowToLookCloser(t *testing.T) {
 	}
 }
 
+// TestADeploymentThatNeverBeganIsReported: without a role or a trigger to download
+// there is no artifact of it, and a download that fails skips what follows.
+func TestADeploymentThatNeverBeganIsReported(t *testing.T) {
+	t.Parallel()
+	w := load(t, "staging-deploy")
+	for _, name := range []string{"smoke-test", "notify-completion"} {
+		if s := w.action(t, name, "actions/download-artifact"); s.With["name"] != "deployment" || !s.ContinueOnError {
+			t.Errorf("%s says nothing where there is no artifact: its download is %+v", name, s)
+		}
+	}
+	r := newRunner(t)
+	if status, out := r.run(w.script(t, "smoke-test", "Report"), "VERDICT="); status != 0 {
+		t.Errorf("the report: status %d, %s", status, out)
+	}
+	if !strings.Contains(r.read("report/smoke.xml"), `failures="1" errors="1"`) {
+		t.Errorf("the report is %s", r.read("report/smoke.xml"))
+	}
+	status, out := r.run(w.script(t, "notify-completion", "Summary"), "BUILD=success", "DEPLOY=failure", "VERDICT=", "INSTANT=", "ARGOCD_URL=")
+	if status != 1 || !strings.Contains(out, "builds: success, deployment: failure") || !strings.Contains(r.read("GITHUB_STEP_SUMMARY"), "## Staging: not deployed") {
+		t.Errorf("the summary: status %d, %s\n%s", status, out, r.read("GITHUB_STEP_SUMMARY"))
+	}
+}
+
 func TestTheReleaseStepsPublishWhatWasBuilt(t *testing.T) {
 	t.Parallel()
 	w := load(t, "release")

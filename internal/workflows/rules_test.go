@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -161,6 +162,9 @@ func TestTheStagingWorkflowBuildsAllServicesAsAsked(t *testing.T) {
 	got := slices.Sorted(slices.Values(build.Strategy.Matrix["service"]))
 	if !slices.Equal(got, want) || len(got) != 8 {
 		t.Errorf("it builds %v, the manifests have %v", got, want)
+	}
+	if count := fmt.Sprintf("if length == %d then", len(got)); !strings.Contains(w.script(t, "deploy-to-staging", "Deploy"), count) {
+		t.Errorf("%d services are built, and Deploy does not want as many: no %q", len(got), count)
 	}
 	if build.Strategy.MaxParallel != 2 {
 		t.Errorf("max-parallel is %d, want 2", build.Strategy.MaxParallel)

@@ -45,6 +45,8 @@ type step struct {
 	Run  string            `yaml:"run"`
 	With map[string]any    `yaml:"with"`
 	Env  map[string]string `yaml:"env"`
+	// ContinueOnError lets the next steps run when this one fails.
+	ContinueOnError bool `yaml:"continue-on-error"`
 }
 
 const folder = "../../.github/workflows"

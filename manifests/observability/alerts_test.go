@@ -64,7 +64,10 @@ func app(repositories ...string) argotest.App {
 
 func TestEachAlertFiresOnItsFaultAndNoOther(t *testing.T) {
 	t.Parallel()
-	rules, err := yaml.Marshal(shortened(shipped(t)))
+	// Without Argo CD the alerts on its metrics say that it is not there.
+	f := shortened(shipped(t))
+	f.Groups = slices.DeleteFunc(f.Groups, func(g group) bool { return slices.Contains(ofArgoCD, g.Rules[0].Alert) })
+	rules, err := yaml.Marshal(f)
 	if err != nil {
 		t.Fatal(err)
 	}

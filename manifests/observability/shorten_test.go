@@ -20,11 +20,13 @@ type rule struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
+type group struct {
+	Name  string `json:"name"`
+	Rules []rule `json:"rules"`
+}
+
 type ruleFile struct {
-	Groups []struct {
-		Name  string `json:"name"`
-		Rules []rule `json:"rules"`
-	} `json:"groups"`
+	Groups []group `json:"groups"`
 }
 
 // rules of all groups.

@@ -31,6 +31,8 @@ const FieldManager = "nova-trigger"
 
 // Get reads an Application from the API server.
 func (c *Connection) Get(ctx context.Context, namespace, name string) (*application.Application, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	u, err := c.Dynamic.Resource(application.Resource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, classify("read", namespace, name, err)
@@ -56,8 +58,11 @@ func (c *Connection) List(ctx context.Context, namespace, selector string) ([]*a
 	}
 }
 
-// Patch applies a JSON patch to an Application and gives the result.
+// Patch applies a JSON patch to an Application and gives the result. After an error
+// other than [ErrChanged] it may have been applied all the same.
 func (c *Connection) Patch(ctx context.Context, app *application.Application, patch []byte) (*application.Application, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	u, err := c.Dynamic.Resource(application.Resource).Namespace(app.Namespace).
 		Patch(ctx, app.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
 	if err != nil {

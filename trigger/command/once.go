@@ -39,7 +39,7 @@ func (m *manual) register(c *cobra.Command) {
 	m.app = applicationOf(c)
 	f := c.Flags()
 	f.BoolVarP(&m.wait, "wait", "w", false, "wait for the verdict")
-	f.DurationVar(&m.timeout, "timeout", 15*time.Minute, "give up after this long")
+	f.DurationVar(&m.timeout, "timeout", 55*time.Minute, "give up after this long")
 	f.DurationVar(&m.poll, "poll-interval", time.Second, "look at the Application this often")
 	f.BoolVar(&m.interrupt, "interrupt", false, "do not wait for a sync that is running")
 	f.StringVar(&m.reason, "reason", "", "why, for the record")
