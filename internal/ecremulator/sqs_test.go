@@ -128,3 +128,88 @@ func TestAFaultOfOneQueueLeavesOthersAlone(t *testing.T) {
 		}
 	}
 }
+
+// As the SQS API reference says, and moto has it too.
+func TestABatchIsCheckedEntryByEntry(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{}))
+	c, url := f.sqs(), f.URL+q.Path()
+	q.Send("one")
+	q.Send("two")
+	messages := receive(t, c, url, 0, 30)
+	one, two, bogus := messages[0].ReceiptHandle, messages[1].ReceiptHandle, aws.String("bogus")
+	remove := func(entries ...types.DeleteMessageBatchRequestEntry) (*sqs.DeleteMessageBatchOutput, error) {
+		return c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries})
+	}
+	hide := func(entries ...types.ChangeMessageVisibilityBatchRequestEntry) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+		return c.ChangeMessageVisibilityBatch(t.Context(), &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &url, Entries: entries})
+	}
+	entry := func(id string, handle *string) types.DeleteMessageBatchRequestEntry {
+		return types.DeleteMessageBatchRequestEntry{Id: &id, ReceiptHandle: handle}
+	}
+	_, err := remove(entry("a", one), entry("a", two))
+	wantCode(t, err, "AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
+	_, err = remove(entry("a/b", one))
+	wantCode(t, err, "AWS.SimpleQueueService.InvalidBatchEntryId")
+	_, err = remove([]types.DeleteMessageBatchRequestEntry{}...)
+	wantCode(t, err, "AWS.SimpleQueueService.EmptyBatchRequest")
+	_, err = c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: bogus})
+	wantCode(t, err, "ReceiptHandleIsInvalid")
+	_, err = c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: bogus})
+	wantCode(t, err, "ReceiptHandleIsInvalid")
+	_, err = c.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: one, VisibilityTimeout: 43201})
+	wantCode(t, err, "InvalidParameterValue")
+	if q.Len() != 2 {
+		t.Fatalf("%d messages, want 2: a batch that is refused does nothing", q.Len())
+	}
+
+	hidden, err := hide(
+		types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String("a"), ReceiptHandle: one, VisibilityTimeout: 60},
+		types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String("b"), ReceiptHandle: bogus, VisibilityTimeout: 60},
+		types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String("c"), ReceiptHandle: two, VisibilityTimeout: 43200}, // from the first receive on
+	)
+	if err != nil || len(hidden.Successful) != 1 || len(hidden.Failed) != 2 {
+		t.Fatalf("%v, %+v", err, hidden)
+	}
+	wantFailed(t, hidden.Failed[0], "b", "ReceiptHandleIsInvalid", true)
+	wantFailed(t, hidden.Failed[1], "c", "InvalidParameterValue", true)
+
+	q.FailEntries(1)
+	out, err := remove(entry("a", one), entry("b", bogus), entry("c", two))
+	if err != nil || len(out.Successful) != 1 || len(out.Failed) != 2 || q.Len() != 1 {
+		t.Fatalf("%v, %+v, %d left", err, out, q.Len())
+	}
+	wantFailed(t, out.Failed[0], "a", "InternalError", false)
+	wantFailed(t, out.Failed[1], "b", "ReceiptHandleIsInvalid", true)
+	// What is deleted already may be deleted again.
+	if out, err := remove(entry("a", one), entry("c", two)); err != nil || len(out.Successful) != 2 || q.Len() != 0 {
+		t.Fatalf("%v, %+v, %d left", err, out, q.Len())
+	}
+}
+
+func wantFailed(t *testing.T, e types.BatchResultErrorEntry, id, code string, sender bool) {
+	t.Helper()
+	if aws.ToString(e.Id) != id || aws.ToString(e.Code) != code || e.SenderFault != sender {
+		t.Errorf("entry %s failed with %s, by the sender's fault %t: want %s with %s, %t", aws.ToString(e.Id), aws.ToString(e.Code), e.SenderFault, id, code, sender)
+	}
+}
+
+func TestADeadMessageKeepsItsID(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	dead := must(f.CreateQueue(account, region, "dead", ecremulator.QueueOptions{}))
+	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{DeadLetter: dead, MaxReceives: 1}))
+	id := q.Send("x")
+	c := f.sqs()
+	alive := receive(t, c, f.URL+q.Path(), 0, 30)
+	q.ExpireVisibility()
+	if out := receive(t, c, f.URL+q.Path(), 0, 30); out != nil {
+		t.Errorf("an empty answer lists %v; SQS leaves the list out", out)
+	}
+	got := receive(t, c, f.URL+dead.Path(), 0, 30)
+	if len(got) != 1 || *got[0].MessageId != id || got[0].Attributes["SentTimestamp"] != alive[0].Attributes["SentTimestamp"] ||
+		got[0].Attributes["DeadLetterQueueSourceArn"] != q.ARN() {
+		t.Errorf("got %+v, want message %s as it was sent", got, id)
+	}
+}
