@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/proerror77/nova-staging/internal/ecremulator"
 )
@@ -33,18 +34,33 @@ func TestAQueueGetsEventsOfPushes(t *testing.T) {
 	f := newFixture(t)
 	q := must(f.CreateQueue(account, region, "events", ecremulator.QueueOptions{}))
 	f.EmitTo(q)
-	digest := must(f.repository.Push(ecremulator.OCIImage("one"), "v1"))
-	messages := receive(t, f.sqs(), f.URL+q.Path(), 0, 30)
-	if len(messages) != 1 {
-		t.Fatalf("%d messages, want 1", len(messages))
+	index := ecremulator.BuildxIndex("one", "linux/amd64")
+	must(f.repository.Push(index, "v1", "latest"))
+	must(f.repository.Push(index, "v1.0")) // what it lists is there
+	got := map[ecremulator.EventDetail]int{}
+	for _, m := range receive(t, f.sqs(), f.URL+q.Path(), 0, 30) {
+		var e ecremulator.Event
+		if err := json.Unmarshal([]byte(*m.Body), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Source != "aws.ecr" || e.DetailType != "ECR Image Action" || e.Account != account || e.Region != region || e.Time != "2026-03-04T05:06:07Z" {
+			t.Errorf("event is %+v", e)
+		}
+		got[e.Detail]++
 	}
-	var e ecremulator.Event
-	if err := json.Unmarshal([]byte(*messages[0].Body), &e); err != nil {
-		t.Fatal(err)
+	detail := func(c ecremulator.Content, tag, artifact string) ecremulator.EventDetail {
+		return ecremulator.EventDetail{
+			Result: "SUCCESS", RepositoryName: repo, ImageDigest: c.Digest(), ActionType: "PUSH", ImageTag: tag,
+			ManifestMediaType: c.MediaType(), ArtifactMediaType: artifact,
+		}
 	}
-	if e.Source != "aws.ecr" || e.DetailType != "ECR Image Action" || e.Account != account || e.Region != region || e.Time != "2026-03-04T05:06:07Z" ||
-		e.Detail != (ecremulator.EventDetail{Result: "SUCCESS", RepositoryName: repo, ImageDigest: digest, ActionType: "PUSH", ImageTag: "v1"}) {
-		t.Errorf("event is %+v", e)
+	const config = "application/vnd.oci.image.config.v1+json"
+	want := map[ecremulator.EventDetail]int{
+		detail(index.Children()[0], "", config): 1, detail(index.Children()[1], "", config): 1,
+		detail(index, "v1", ""): 1, detail(index, "latest", ""): 1, detail(index, "v1.0", ""): 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
 }
 
