@@ -100,7 +100,7 @@ func (e *Emulator) callSQS(r *request, name string, op sqsOperation) (any, *apiE
 		return nil, errNoQueue()
 	}
 	if e.accountOf(r.caller) != q.account {
-		return nil, &apiError{http.StatusForbidden, "AccessDenied", "User: " + e.arnOf(r.caller, r.region) +
+		return nil, &apiError{http.StatusForbidden, "AccessDeniedException", "User: " + e.arnOf(r.caller, r.region) +
 			" is not authorized to perform: sqs:" + strings.ToLower(name) + " on resource: " + q.ARN() +
 			" because no resource-based policy allows the sqs:" + strings.ToLower(name) + " action"}
 	}
@@ -118,6 +118,12 @@ func sqsError(r *request, err *apiError) response {
 	r.call.Error = err.code
 	query := err.code
 	switch err.code {
+	case "AccessDeniedException":
+		query = "AccessDenied"
+	case "ExpiredTokenException":
+		query = "ExpiredToken"
+	case "UnrecognizedClientException":
+		query = "InvalidClientTokenId"
 	case "QueueDoesNotExist":
 		query = "AWS.SimpleQueueService.NonExistentQueue"
 	case "MessageNotInflight", "TooManyEntriesInBatchRequest", "EmptyBatchRequest", "BatchEntryIdsNotDistinct", "InvalidBatchEntryId":
@@ -127,14 +133,10 @@ func sqsError(r *request, err *apiError) response {
 	if err.status >= 500 {
 		fault = "Receiver"
 	}
-	body := map[string]string{"__type": "com.amazonaws.sqs#" + err.code}
-	if err.message != "" {
-		body["message"] = err.message
-	}
 	return response{
 		status: err.status,
 		header: http.Header{"Content-Type": {sqsType}, "X-Amzn-Query-Error": {query + ";" + fault}},
-		body:   marshal(body),
+		body:   errorBody("com.amazonaws.sqs#", err),
 	}
 }
 

@@ -2,6 +2,7 @@ package ecremulator_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,7 +125,10 @@ func TestQueuesRefuse(t *testing.T) {
 	stranger := must(f.CreateUser("111122223333", "ci"))
 	c := sqs.New(sqs.Options{BaseEndpoint: &f.URL, Region: region, Credentials: static(stranger), RetryMaxAttempts: 1})
 	_, err = c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
-	wantCode(t, err, "AccessDenied")
+	wantCode(t, err, "AccessDenied") // of the query protocol, as the header has it
+	if err == nil || !strings.Contains(err.Error(), "is not authorized to perform: sqs:receivemessage on resource: "+q.ARN()) {
+		t.Errorf("the refusal does not say of what: %v", err)
+	}
 	lift := f.Inject(ecremulator.Fault{Kind: ecremulator.Unavailable, Op: "ReceiveMessage"})
 	_, err = f.sqs().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url})
 	wantCode(t, err, "ServiceUnavailableException")
