@@ -21,9 +21,11 @@ func TestSecretsAreTakenOut(t *testing.T) {
 			t.Errorf("%q became %q", line, got)
 		}
 	}
-	for _, line := range []string{"connected to db:5432", "status 500: oops", "GET /health 200 3ms", "the Secret db is missing", "tests passed: 3", "bypass: true",
+	for _, line := range []string{
+		"connected to db:5432", "status 500: oops", "GET /health 200 3ms", "the Secret db is missing", "tests passed: 3", "bypass: true",
 		"SignatureValidationFailed: image x is not signed", `CreateContainerConfigError: secret "db" not found`,
-		"http://host:8080/a?mail=a@b.c", `image "x/y@sha256:abc": not found`} {
+		"http://host:8080/a?mail=a@b.c", `image "x/y@sha256:abc": not found`,
+	} {
 		if got := Line(line); got != line {
 			t.Errorf("%q became %q", line, got)
 		}

@@ -156,7 +156,8 @@ func TestOnceSaysWhatItHasWaitedFor(t *testing.T) {
 			"an instant that does not come", "just pushed has not come yet", "3s",
 			argotest.App{Name: "nova", AsOf: triggertest.Start, Annotations: map[string]string{
 				application.RecordKey: `{"pending": {"newest": "2099-01-01T00:00:00Z", "count": 1}}`,
-			}}, nil,
+			}},
+			nil,
 		},
 		{"a sync that does not end", "a sync is running", "3s", busy, nil},
 	} {
