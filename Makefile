@@ -61,7 +61,7 @@ soak: ## Run generate, smoke and trigger under random faults: 10,000 renders, 50
 	@SOAK_RENDERS=$(SOAK_RENDERS) SOAK_SMOKES=$(SOAK_SMOKES) SOAK_CYCLES=$(SOAK_CYCLES) \
 	  $(GO) test -count=1 -timeout=4h -v -run 'TestSoak' ./soak 2>&1 | grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS: .*/)'; exit "$${PIPESTATUS[0]}"
 
-bench: build ## Measure the programs against their peers, how they grow, and trigger under load
+bench: build ## Measure the programs against their peers, how they grow, and trigger under load: about 5 minutes
 	@bench/run.sh
 
 vulncheck: ## Look for known vulnerabilities (needs vuln.go.dev)

@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -78,8 +80,14 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, namespace, resour
 		for i := len(s.log) - 1; i >= 0 && s.log[i].version > since; i-- {
 			fresh = append(fresh, s.log[i])
 		}
-		grown := s.grown
+		grown, gone := s.grown, since < s.oldest
 		s.mu.Unlock()
+		if gone {
+			status := apierrors.NewResourceExpired("too old resource version: " + strconv.Itoa(since)).Status()
+			status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+			_ = enc.Encode(map[string]any{"type": "ERROR", "object": status})
+			return
+		}
 		slices.Reverse(fresh)
 		for _, e := range fresh {
 			since = e.version
@@ -95,6 +103,12 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, namespace, resour
 		select {
 		case <-grown:
 		case <-cut:
+			// How far it came, as shortly before a watch's time is up.
+			if r.URL.Query().Get("allowWatchBookmarks") == "true" {
+				_ = enc.Encode(map[string]any{"type": "BOOKMARK", "object": map[string]any{
+					"apiVersion": version, "kind": kinds[resource], "metadata": map[string]string{"resourceVersion": strconv.Itoa(since)},
+				}})
+			}
 			return
 		case <-s.shutdown:
 			return

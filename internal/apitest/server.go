@@ -37,6 +37,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	version  int
+	oldest   int                                  // changes up to this version are forgotten
 	objects  map[string]map[string]runtime.Object // resource → name
 	log      []entry
 	grown    chan struct{}
@@ -87,6 +88,14 @@ func (s *Server) CutWatches() {
 	defer s.mu.Unlock()
 	close(s.cut)
 	s.cut = make(chan struct{})
+}
+
+// Forget drops the changes so far, as etcd's compaction does: a watch from before is
+// told that it is too old.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log, s.oldest = nil, s.version
 }
 
 // Kubeconfig writes a kubeconfig for the server and gives its path.

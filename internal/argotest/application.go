@@ -113,7 +113,7 @@ func clone(v any) any {
 func (s *Server) Update(namespace, name string, f func(map[string]any)) {
 	if _, err := s.store.update(resource, namespace+"/"+name, func(o map[string]any) (map[string]any, error) {
 		if o == nil {
-			return nil, notFound(resource, name)
+			return nil, notFound(resource, namespace+"/"+name)
 		}
 		f(o)
 		return o, nil

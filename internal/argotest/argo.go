@@ -53,7 +53,7 @@ func (a *Argo) Run(ctx context.Context, s *Server) {
 		}
 		for _, c := range fresh {
 			at = c.version
-			if c.resource == resource && c.kind != "DELETED" {
+			if c.resource == resource && c.object != nil {
 				wg.Go(func() { a.reconcile(ctx, c.object.namespace, c.object.name) })
 			}
 		}

@@ -9,13 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
-	"k8s.io/apimachinery/pkg/labels"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Server is the API server. Make it with [New].
@@ -35,6 +36,8 @@ type Server struct {
 	counts map[string]int
 	cut    chan struct{}
 	events []Event
+	// snapshots are lists under way, by their tokens.
+	snapshots []snapshot
 }
 
 // Event is a Kubernetes Event that was written.
@@ -138,7 +141,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	p, ok := parse(r.URL.Path)
 	if !ok {
-		fail(w, failure(http.StatusNotFound, "NotFound", "the server could not find the requested resource"))
+		http.NotFound(w, r) // in plain text, as for a resource that no CRD defines
 		return
 	}
 	key := p.namespace + "/" + p.name
@@ -165,7 +168,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		o, err := s.patch(r, p, key)
 		answer(w, http.StatusOK, o, err)
 	default:
-		fail(w, failure(http.StatusMethodNotAllowed, "MethodNotAllowed", "%s is not served", r.Method))
+		fail(w, apierrors.NewMethodNotSupported(groupResource(p.resource), strings.ToLower(r.Method)))
 	}
 }
 
@@ -175,36 +178,49 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, p place) {
 		fail(w, err)
 		return
 	}
-	if p.resource == "events" {
-		text := func(m map[string]any, k string) string { v, _ := m[k].(string); return v }
-		about, _ := body["involvedObject"].(map[string]any)
-		s.mu.Lock()
-		s.events = append(s.events, Event{text(about, "namespace") + "/" + text(about, "name"), text(body, "type"), text(body, "reason"), text(body, "message")})
-		s.mu.Unlock()
-		data, _ := json.Marshal(body)
-		answer(w, http.StatusCreated, &object{data: data}, nil)
-		return
-	}
 	meta, _ := body["metadata"].(map[string]any)
-	if meta == nil {
-		fail(w, failure(http.StatusBadRequest, "BadRequest", "no metadata"))
+	name, _ := meta["name"].(string)
+	switch {
+	case name == "":
+		fail(w, invalid(p.resource, name, field.Required(field.NewPath("metadata", "name"), "name or generateName is required")))
+		return
+	case version(body) != "":
+		fail(w, apierrors.NewInternalError(errors.New("resourceVersion should not be set on objects to be created")))
+		return
+	case p.resource == "events":
+		s.event(w, body, p)
 		return
 	}
 	meta["namespace"] = p.namespace
-	name, _ := meta["name"].(string)
 	o, err := s.store.update(p.resource, p.namespace+"/"+name, func(old map[string]any) (map[string]any, error) {
 		if old != nil {
-			return nil, failure(http.StatusConflict, "AlreadyExists", "%s %q already exists", p.resource, name)
+			return nil, apierrors.NewAlreadyExists(groupResource(p.resource), name)
 		}
 		return body, nil
 	})
 	answer(w, http.StatusCreated, o, err)
 }
 
+// event notes an Event, if it is one of an object in its own namespace, as
+// legacyValidateEvent of Kubernetes demands.
+func (s *Server) event(w http.ResponseWriter, body map[string]any, p place) {
+	text := func(m map[string]any, k string) string { v, _ := m[k].(string); return v }
+	about, _ := body["involvedObject"].(map[string]any)
+	if namespace := text(about, "namespace"); namespace != p.namespace {
+		fail(w, invalid(p.resource, "", field.Invalid(field.NewPath("involvedObject", "namespace"), namespace, "does not match event.namespace")))
+		return
+	}
+	s.mu.Lock()
+	s.events = append(s.events, Event{text(about, "namespace") + "/" + text(about, "name"), text(body, "type"), text(body, "reason"), text(body, "message")})
+	s.mu.Unlock()
+	data, _ := json.Marshal(body)
+	answer(w, http.StatusCreated, &object{data: data}, nil)
+}
+
 func readObject(r *http.Request) (map[string]any, error) {
 	var body map[string]any
 	if err := json.NewDecoder(io.LimitReader(r.Body, 8<<20)).Decode(&body); err != nil {
-		return nil, failure(http.StatusBadRequest, "BadRequest", "%v (is the client asked to speak JSON?)", err)
+		return nil, apierrors.NewBadRequest(err.Error() + " (is the client asked to speak JSON?)")
 	}
 	return body, nil
 }
@@ -223,9 +239,12 @@ func (s *Server) replace(r *http.Request, p place, key string) (*object, error) 
 	return s.store.update(p.resource, key, func(old map[string]any) (map[string]any, error) {
 		switch {
 		case old == nil:
-			return nil, notFound(p.resource, p.name)
-		case version(body) != "" && version(body) != version(old):
-			return nil, failure(http.StatusConflict, "Conflict", "Operation cannot be fulfilled on %s %q: the object has been modified", p.resource, p.name)
+			return nil, notFound(p.resource, key)
+		case version(body) == "":
+			// Neither a Lease nor a custom resource may be updated unconditionally.
+			return nil, invalid(p.resource, p.name, field.Invalid(field.NewPath("metadata", "resourceVersion"), "", "must be specified for an update"))
+		case version(body) != version(old):
+			return nil, modified(p)
 		}
 		return body, nil
 	})
@@ -233,7 +252,7 @@ func (s *Server) replace(r *http.Request, p place, key string) (*object, error) 
 
 func (s *Server) patch(r *http.Request, p place, key string) (*object, error) {
 	if kind := r.Header.Get("Content-Type"); kind != "application/json-patch+json" {
-		return nil, failure(http.StatusUnsupportedMediaType, "UnsupportedMediaType", "patches of type %s are not served", kind)
+		return nil, apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "", groupResource(p.resource), "", "patches of type "+kind+" are not served", 0, false)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 8<<20))
 	if err != nil {
@@ -241,11 +260,11 @@ func (s *Server) patch(r *http.Request, p place, key string) (*object, error) {
 	}
 	operations, err := jsonpatch.DecodePatch(body)
 	if err != nil {
-		return nil, failure(http.StatusBadRequest, "BadRequest", "%v", err)
+		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	return s.store.update(p.resource, key, func(old map[string]any) (map[string]any, error) {
 		if old == nil {
-			return nil, notFound(p.resource, p.name)
+			return nil, notFound(p.resource, key)
 		}
 		before, err := json.Marshal(old)
 		if err != nil {
@@ -253,96 +272,18 @@ func (s *Server) patch(r *http.Request, p place, key string) (*object, error) {
 		}
 		after, err := operations.Apply(before)
 		if err != nil {
-			// As an API server answers a test that fails.
-			return nil, failure(http.StatusUnprocessableEntity, "Invalid", "the server rejected our request due to an error in our request: %v", err)
+			// Also for a test that fails. What failed an API server does not say.
+			return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
 		}
 		var o map[string]any
-		return o, json.Unmarshal(after, &o)
+		if err := json.Unmarshal(after, &o); err != nil {
+			return nil, err
+		}
+		if version(o) != version(old) {
+			return nil, modified(p)
+		}
+		return o, nil
 	})
-}
-
-func (s *Server) list(w http.ResponseWriter, r *http.Request, p place) {
-	q := r.URL.Query()
-	objects, at := s.store.list(p.resource, p.namespace)
-	selector, err := labels.Parse(q.Get("labelSelector"))
-	if err != nil {
-		fail(w, failure(http.StatusBadRequest, "BadRequest", "%v", err))
-		return
-	}
-	start, _ := strconv.Atoi(q.Get("continue"))
-	limit, _ := strconv.Atoi(q.Get("limit"))
-	objects = objects[min(start, len(objects)):]
-	next := ""
-	if limit > 0 && len(objects) > limit {
-		objects, next = objects[:limit], strconv.Itoa(start+limit)
-	}
-	items := []json.RawMessage{}
-	for _, o := range objects {
-		if selector.Matches(labels.Set(o.labels)) {
-			items = append(items, o.data)
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"apiVersion": p.version, "kind": "ApplicationList",
-		"metadata": map[string]string{"resourceVersion": strconv.Itoa(at), "continue": next}, "items": items,
-	})
-}
-
-func (s *Server) watch(w http.ResponseWriter, r *http.Request, p place) {
-	q := r.URL.Query()
-	selector, err := labels.Parse(q.Get("labelSelector"))
-	if err != nil {
-		fail(w, failure(http.StatusBadRequest, "BadRequest", "%v", err))
-		return
-	}
-	s.mu.Lock()
-	cut := s.cut
-	s.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusOK)
-	flusher, _ := w.(http.Flusher)
-	send := func(kind string, data []byte) bool {
-		_, err := fmt.Fprintf(w, `{"type":%q,"object":%s}`+"\n", kind, data)
-		return err == nil
-	}
-	at, _ := strconv.Atoi(q.Get("resourceVersion"))
-	if q.Get("sendInitialEvents") == "true" {
-		objects, now := s.store.list(p.resource, p.namespace)
-		for _, o := range objects {
-			if selector.Matches(labels.Set(o.labels)) && !send("ADDED", o.data) {
-				return
-			}
-		}
-		at = now
-		if !send("BOOKMARK", fmt.Appendf(nil, `{"apiVersion":%q,"kind":"Application","metadata":{"resourceVersion":"%d","annotations":{"k8s.io/initial-events-end":"true"}}}`, p.version, at)) {
-			return
-		}
-	}
-	flusher.Flush()
-	for {
-		fresh, grown, gone := s.store.since(at)
-		if gone {
-			send("ERROR", []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}`))
-			return
-		}
-		for _, c := range fresh {
-			at = c.version
-			if c.resource == p.resource && (p.namespace == "" || c.object.namespace == p.namespace) && selector.Matches(labels.Set(c.object.labels)) && !send(c.kind, c.object.data) {
-				return
-			}
-		}
-		flusher.Flush()
-		select {
-		case <-grown:
-		case <-cut:
-			return
-		case <-s.shutdown:
-			return
-		case <-r.Context().Done():
-			return
-		}
-	}
 }
 
 func answer(w http.ResponseWriter, code int, o *object, err error) {
@@ -353,16 +294,4 @@ func answer(w http.ResponseWriter, code int, o *object, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_, _ = w.Write(o.data)
-}
-
-func fail(w http.ResponseWriter, err error) {
-	var s *statusError
-	if !errors.As(err, &s) {
-		s = &statusError{http.StatusInternalServerError, "InternalError", err.Error()}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(s.code)
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": s.reason, "code": s.code, "message": s.message,
-	})
 }

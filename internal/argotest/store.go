@@ -3,10 +3,13 @@ package argotest
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // object is one stored object, whole and encoded.
@@ -20,8 +23,42 @@ type object struct {
 type change struct {
 	version  int
 	resource string
-	kind     string // ADDED, MODIFIED, DELETED
-	object   *object
+	before   *object // nil for what was created
+	object   *object // nil for what was deleted
+}
+
+// seen is what a watch with a selector tells of a change, as convertToWatchEvent of
+// k8s.io/apiserver's cacher has it: an object that is not selected any more is
+// deleted, as it was before and at the version of the change.
+func (c change) seen(namespace string, selector labels.Selector) (kind string, data []byte) {
+	selects := func(o *object) bool {
+		return o != nil && (namespace == "" || o.namespace == namespace) && selector.Matches(labels.Set(o.labels))
+	}
+	was, is := selects(c.before), selects(c.object)
+	switch {
+	case is && was:
+		return "MODIFIED", c.object.data
+	case is:
+		return "ADDED", c.object.data
+	case was:
+		return "DELETED", c.before.at(c.version)
+	}
+	return "", nil
+}
+
+// at is the object with another version.
+func (o *object) at(version int) []byte {
+	var m map[string]any
+	if err := json.Unmarshal(o.data, &m); err != nil {
+		panic(err) // it was encoded here
+	}
+	meta, _ := m["metadata"].(map[string]any)
+	meta["resourceVersion"] = strconv.Itoa(version)
+	data, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return data
 }
 
 // store is every resource's objects and the changes to them.
@@ -39,21 +76,6 @@ const keep = 20_000
 
 func newStore() *store {
 	return &store{version: 1000, oldest: 1000, objects: map[string]map[string]*object{}, grown: make(chan struct{})}
-}
-
-type statusError struct {
-	code            int
-	reason, message string
-}
-
-func (s *statusError) Error() string { return s.message }
-
-func failure(code int, reason, format string, args ...any) error {
-	return &statusError{code, reason, fmt.Sprintf(format, args...)}
-}
-
-func notFound(resource, name string) error {
-	return failure(http.StatusNotFound, "NotFound", "%s %q not found", resource, name)
 }
 
 func (s *store) get(resource, key string) (*object, error) {
@@ -81,41 +103,24 @@ func (s *store) update(resource, key string, f func(old map[string]any) (map[str
 	if err != nil {
 		return nil, err
 	}
-	s.version++
-	c := change{version: s.version, resource: resource, kind: "MODIFIED"}
 	switch {
 	case after == nil && old == nil:
 		return nil, notFound(resource, key)
-	case after == nil:
-		c.kind, c.object = "DELETED", old
+	case after != nil && old != nil && old.same(after):
+		return old, nil // as an API server does: no new version, and no event
+	}
+	s.version++
+	c := change{version: s.version, resource: resource, before: old}
+	if after == nil {
 		delete(s.objects[resource], key)
-	default:
-		meta, _ := after["metadata"].(map[string]any)
-		if meta == nil {
-			return nil, failure(http.StatusUnprocessableEntity, "Invalid", "%s %q has no metadata", resource, key)
-		}
-		meta["resourceVersion"] = strconv.Itoa(s.version)
-		if meta["uid"] == nil {
-			meta["uid"] = "uid-" + key
-		}
-		o := &object{version: s.version, labels: map[string]string{}}
-		o.namespace, _ = meta["namespace"].(string)
-		o.name, _ = meta["name"].(string)
-		labels, _ := meta["labels"].(map[string]any)
-		for k, v := range labels {
-			o.labels[k], _ = v.(string)
-		}
-		if o.data, err = json.Marshal(after); err != nil {
+	} else {
+		if c.object, err = s.encode(resource, key, after); err != nil {
 			return nil, err
-		}
-		if old == nil {
-			c.kind = "ADDED"
 		}
 		if s.objects[resource] == nil {
 			s.objects[resource] = map[string]*object{}
 		}
-		s.objects[resource][key] = o
-		c.object = o
+		s.objects[resource][key] = c.object
 	}
 	s.log = append(s.log, c)
 	if len(s.log) > 2*keep {
@@ -124,7 +129,48 @@ func (s *store) update(resource, key string, f func(old map[string]any) (map[str
 	}
 	close(s.grown)
 	s.grown = make(chan struct{})
+	if c.object == nil {
+		return old, nil
+	}
 	return c.object, nil
+}
+
+// same says whether a write changes nothing but, at most, the version.
+func (o *object) same(after map[string]any) bool {
+	var before any
+	if err := json.Unmarshal(o.data, &before); err != nil {
+		panic(err) // it was encoded here
+	}
+	trim := func(o any) any {
+		m, _ := o.(map[string]any)
+		if meta, ok := m["metadata"].(map[string]any); ok {
+			delete(meta, "resourceVersion")
+		}
+		return m
+	}
+	return reflect.DeepEqual(trim(before), trim(clone(after)))
+}
+
+// encode gives an object its version and, when it is new, its UID.
+func (s *store) encode(resource, key string, after map[string]any) (*object, error) {
+	meta, _ := after["metadata"].(map[string]any)
+	if meta == nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("%s %q has no metadata", resource, key))
+	}
+	meta["resourceVersion"] = strconv.Itoa(s.version)
+	if uid, _ := meta["uid"].(string); uid == "" {
+		meta["uid"] = fmt.Sprintf("uid-%s-%d", key, s.version)
+	}
+	o := &object{version: s.version, labels: map[string]string{}}
+	o.namespace, _ = meta["namespace"].(string)
+	o.name, _ = meta["name"].(string)
+	labels, _ := meta["labels"].(map[string]any)
+	for k, v := range labels {
+		o.labels[k], _ = v.(string)
+	}
+	var err error
+	o.data, err = json.Marshal(after)
+	return o, err
 }
 
 // list gives the objects of a namespace, or of all, by name.

@@ -23,9 +23,13 @@ type EventDetail struct {
 	ImageDigest    string `json:"image-digest"`
 	ActionType     string `json:"action-type"`
 	ImageTag       string `json:"image-tag,omitempty"`
+	// These two are in the schema and not in the user guide's sample.
+	ManifestMediaType string `json:"manifest-media-type,omitempty"`
+	ArtifactMediaType string `json:"artifact-media-type,omitempty"`
 }
 
-// NewEvent makes the event of an action, PUSH or DELETE, on an image.
+// NewEvent makes the event of an action, PUSH or DELETE, on an image that need not
+// be there: it has no media types.
 func NewEvent(r *Repository, action, digest, tag string, at time.Time) Event {
 	return Event{
 		Version: "0", ID: requestID(), DetailType: "ECR Image Action", Source: "aws.ecr",
@@ -46,8 +50,8 @@ func (e *Emulator) EmitTo(q *Queue) {
 }
 
 // emit tells the rules of a push. An image without a tag has an event without
-// one.
-func (r *Repository) emit(at time.Time, digest string, tags ...string) {
+// one. The caller holds the lock.
+func (r *Repository) emit(at time.Time, img *image, tags ...string) {
 	e := r.registry.emulator
 	e.mu.RLock()
 	rules := e.rules
@@ -60,7 +64,9 @@ func (r *Repository) emit(at time.Time, digest string, tags ...string) {
 	}
 	for _, q := range rules {
 		for _, tag := range tags {
-			q.Send(NewEvent(r, "PUSH", digest, tag, at).JSON())
+			event := NewEvent(r, "PUSH", img.digest, tag, at)
+			event.Detail.ManifestMediaType, event.Detail.ArtifactMediaType = img.mediaType, img.artifactType
+			q.Send(event.JSON())
 		}
 	}
 }

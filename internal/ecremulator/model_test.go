@@ -143,3 +143,19 @@ func TestSessionsMayLastAsLongAsTheRoleAllows(t *testing.T) {
 	_, err = assume(f.sts())
 	wantCode(t, err, "AccessDenied")
 }
+
+// As the pattern of RepositoryName in ECR's model has it.
+func TestNamesThatECRTakes(t *testing.T) {
+	t.Parallel()
+	reg := must(ecremulator.New().CreateRegistry(account, region))
+	for _, name := range []string{"ab", "nova/auth-service", "nova/auth--service", "nova/auth__service", "n.o_v-a/0"} {
+		if _, err := reg.CreateRepository(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"nova/auth___service", "nova/auth..service", "nova//auth", "nova/auth-", "nova/a._b"} {
+		if _, err := reg.CreateRepository(name); !errors.Is(err, ecremulator.ErrInvalidName) {
+			t.Errorf("%q: %v, want that it is invalid", name, err)
+		}
+	}
+}

@@ -74,13 +74,13 @@ func (r *Repository) putTagged(now time.Time, manifest []byte, mediaType, tag st
 	}
 	if tag == "" {
 		if created {
-			r.emit(now, img.digest)
+			r.emit(now, img)
 		}
 		return img, !created, nil
 	}
 	err = r.tag(img, tag)
 	if err == nil {
-		r.emit(now, img.digest, tag)
+		r.emit(now, img, tag)
 	}
 	return img, errors.Is(err, ErrExists), nil
 }

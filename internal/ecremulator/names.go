@@ -8,7 +8,7 @@ import (
 // The patterns of the ECR API model; messages quote them as ECR does.
 const (
 	accountPattern    = `[0-9]{12}`
-	repositoryPattern = `(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*`
+	repositoryPattern = `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`
 	digestPattern     = `[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+`
 	tagPattern        = `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
 	regionPattern     = `[a-z]{2,}(-[a-z]+)+-[0-9]+`

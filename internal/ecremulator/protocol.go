@@ -165,17 +165,34 @@ func (e *Emulator) answerAPI(r *request) response {
 	})
 }
 
-func jsonError(r *request, err *apiError) response {
-	r.call.Error = err.code
-	body := map[string]string{"__type": err.code}
-	if err.message != "" {
+// coral are the errors of the framework that AWS's services have in common. They
+// have its namespace in the JSON protocols, where the body alone names an error.
+var coral = map[string]bool{
+	"AccessDeniedException": true, "ExpiredTokenException": true, "IncompleteSignatureException": true,
+	"InvalidSignatureException": true, "MissingAuthenticationTokenException": true, "SerializationException": true,
+	"ThrottlingException": true, "UnknownOperationException": true, "UnrecognizedClientException": true,
+}
+
+// errorBody words an error as the JSON protocols do. namespace is that of the
+// service's own errors. IAM spells the message of its refusals with a capital.
+func errorBody(namespace string, err *apiError) []byte {
+	if coral[err.code] {
+		namespace = "com.amazon.coral.service#"
+	}
+	body := map[string]string{"__type": namespace + err.code}
+	switch {
+	case err.message == "":
+	case err.code == "AccessDeniedException":
+		body["Message"] = err.message
+	default:
 		body["message"] = err.message
 	}
-	return response{
-		status: err.status,
-		header: http.Header{"Content-Type": {jsonType}, "X-Amzn-Errortype": {err.code}},
-		body:   marshal(body),
-	}
+	return marshal(body)
+}
+
+func jsonError(r *request, err *apiError) response {
+	r.call.Error = err.code
+	return response{status: err.status, header: http.Header{"Content-Type": {jsonType}}, body: errorBody("", err)}
 }
 
 func (e *Emulator) reply(w http.ResponseWriter, r *request, res response) {

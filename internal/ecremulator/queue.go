@@ -30,6 +30,8 @@ type Queue struct {
 	unordered  bool
 	sent       int
 	deleted    int
+	failing    int             // entries of batches that are still to fail
+	handles    map[string]bool // that were ever given out
 }
 
 type message struct {
@@ -40,6 +42,7 @@ type message struct {
 	first    time.Time // of the first receive
 	visible  time.Time
 	receives int
+	source   string // ARN of the queue that it died in
 }
 
 // QueueOptions are optional.
@@ -67,6 +70,7 @@ func (e *Emulator) CreateQueue(account, region, name string, o QueueOptions) (*Q
 	q := &Queue{
 		name: name, account: account, region: region, visibility: o.Visibility, wait: o.Wait,
 		maxReceive: o.MaxReceives, dead: o.DeadLetter, arrived: make(chan struct{}), random: rand.New(rand.NewPCG(1, 2)),
+		handles: map[string]bool{},
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,6 +131,35 @@ func (q *Queue) Send(body string) string {
 	q.sent++
 	q.announce()
 	return m.id
+}
+
+// FailEntries lets the next n entries of batches fail by themselves, by SQS's fault,
+// while the calls succeed.
+func (q *Queue) FailEntries(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.failing = n
+}
+
+// fails says whether an entry is one that is to fail, and counts it.
+func (q *Queue) fails() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.failing == 0 {
+		return false
+	}
+	q.failing--
+	return true
+}
+
+// bury takes a message of another queue over as SQS does: with its ID and time.
+func (q *Queue) bury(m *message, source string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m.handle, m.visible, m.source = "", time.Now(), source
+	q.messages = append(q.messages, m)
+	q.sent++
+	q.announce()
 }
 
 func (q *Queue) announce() {
@@ -215,6 +248,7 @@ func (q *Queue) receive(n int, visibility time.Duration) (got []received, arrive
 			m.first = now
 		}
 		m.handle = requestID()
+		q.handles[m.handle] = true
 		m.visible = now.Add(visibility)
 		if q.duplicates > 0 && q.random.Float64() < q.duplicates {
 			m.visible = now // SQS forgot that it was received
@@ -227,37 +261,56 @@ func (q *Queue) receive(n int, visibility time.Duration) (got []received, arrive
 	arrived = q.arrived
 	q.mu.Unlock()
 	for _, m := range dead {
-		q.dead.Send(m.body)
+		q.dead.bury(m, q.ARN())
 	}
 	return got, arrived, next
 }
 
-// remove deletes by a receipt handle. As in SQS an old handle is no error.
-func (q *Queue) remove(handle string) {
+// remove deletes by a receipt handle. As in SQS an old handle is no error, and one
+// that was never given out is.
+func (q *Queue) remove(handle string) *apiError {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if !q.handles[handle] {
+		return errBadHandle(handle)
+	}
 	n := len(q.messages)
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return m.handle == handle })
 	q.deleted += n - len(q.messages)
+	return nil
 }
 
-// hide changes a message's visibility; false for a message that is not in flight.
-func (q *Queue) hide(handle string, d time.Duration) bool {
+// maxHidden is how long a message may be hidden, counted from when it was received
+// first.
+const maxHidden = 12 * time.Hour
+
+// hide changes the visibility of a message that is in flight.
+func (q *Queue) hide(handle string, d time.Duration) *apiError {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, m := range q.messages {
-		if m.handle == handle {
-			if !m.visible.After(time.Now()) {
-				return false
-			}
-			m.visible = time.Now().Add(d)
-			if d == 0 {
-				q.announce()
-			}
-			return true
-		}
+	now := time.Now()
+	switch {
+	case !q.handles[handle]:
+		return errBadHandle(handle)
+	case d < 0 || d > maxHidden:
+		return clientError("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200.", int(d.Seconds()))
 	}
-	return false
+	for _, m := range q.messages {
+		switch {
+		case m.handle != handle:
+			continue
+		case !m.visible.After(now):
+			return errNotInflight(handle)
+		case now.Add(d).After(m.first.Add(maxHidden)):
+			return clientError("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds].", int(d.Seconds()))
+		}
+		m.visible = now.Add(d)
+		if d == 0 {
+			q.announce()
+		}
+		return nil
+	}
+	return errNotInflight(handle)
 }
 
 func md5Of(body string) string {

@@ -71,14 +71,19 @@ func (r *Repository) PushAt(t time.Time, c Content, tags ...string) (string, err
 			return "", fmt.Errorf("push to %s: %w", r.name, err)
 		}
 	}
-	r.emit(t, img.digest, tags...)
+	r.emit(t, img, tags...)
 	return img.digest, nil
 }
 
 func (r *Repository) store(t time.Time, c Content) (*image, error) {
 	for _, child := range c.children {
-		if _, err := r.store(t, child); err != nil {
+		known := r.images[child.Digest()] != nil
+		img, err := r.store(t, child)
+		if err != nil {
 			return nil, err
+		}
+		if !known {
+			r.emit(t, img) // as pushed by its digest
 		}
 	}
 	for digest, b := range c.blobs {
@@ -187,7 +192,7 @@ func (r *Repository) Tag(digest, tag string) error {
 	if err := r.tag(img, tag); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
-	r.emit(r.registry.emulator.Now(), digest, tag)
+	r.emit(r.registry.emulator.Now(), img, tag)
 	return nil
 }
 

@@ -2,9 +2,12 @@ package ecremulator
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +100,7 @@ func (e *Emulator) callSQS(r *request, name string, op sqsOperation) (any, *apiE
 		return nil, errNoQueue()
 	}
 	if e.accountOf(r.caller) != q.account {
-		return nil, &apiError{http.StatusForbidden, "AccessDenied", "User: " + e.arnOf(r.caller, r.region) +
+		return nil, &apiError{http.StatusForbidden, "AccessDeniedException", "User: " + e.arnOf(r.caller, r.region) +
 			" is not authorized to perform: sqs:" + strings.ToLower(name) + " on resource: " + q.ARN() +
 			" because no resource-based policy allows the sqs:" + strings.ToLower(name) + " action"}
 	}
@@ -113,29 +116,27 @@ func errNoQueue() *apiError {
 
 func sqsError(r *request, err *apiError) response {
 	r.call.Error = err.code
-	query := map[string]string{
-		"QueueDoesNotExist":      "AWS.SimpleQueueService.NonExistentQueue",
-		"MessageNotInflight":     "AWS.SimpleQueueService.MessageNotInflight",
-		"TooManyEntriesInBatch":  "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-		"EmptyBatchRequest":      "AWS.SimpleQueueService.EmptyBatchRequest",
-		"InvalidParameterValue":  "InvalidParameterValue",
-		"ReceiptHandleIsInvalid": "ReceiptHandleIsInvalid",
-	}[err.code]
-	if query == "" {
-		query = err.code
+	query := err.code
+	switch err.code {
+	case "AccessDeniedException":
+		query = "AccessDenied"
+	case "ExpiredTokenException":
+		query = "ExpiredToken"
+	case "UnrecognizedClientException":
+		query = "InvalidClientTokenId"
+	case "QueueDoesNotExist":
+		query = "AWS.SimpleQueueService.NonExistentQueue"
+	case "MessageNotInflight", "TooManyEntriesInBatchRequest", "EmptyBatchRequest", "BatchEntryIdsNotDistinct", "InvalidBatchEntryId":
+		query = "AWS.SimpleQueueService." + err.code
 	}
 	fault := "Sender"
 	if err.status >= 500 {
 		fault = "Receiver"
 	}
-	body := map[string]string{"__type": "com.amazonaws.sqs#" + err.code}
-	if err.message != "" {
-		body["message"] = err.message
-	}
 	return response{
 		status: err.status,
 		header: http.Header{"Content-Type": {sqsType}, "X-Amzn-Query-Error": {query + ";" + fault}},
-		body:   marshal(body),
+		body:   errorBody("com.amazonaws.sqs#", err),
 	}
 }
 
@@ -155,6 +156,11 @@ type sqsMessage struct {
 	Attributes    map[string]string `json:"Attributes,omitempty"`
 }
 
+// sqsReceived leaves the list out when it is empty, as SQS does.
+type sqsReceived struct {
+	Messages []sqsMessage `json:"Messages,omitempty"`
+}
+
 func sqsReceive(_ *Emulator, r *request, q *Queue, in *sqsReceiveInput) (any, *apiError) {
 	n, visibility := 1, q.visibility
 	if in.MaxNumberOfMessages != nil {
@@ -170,6 +176,9 @@ func sqsReceive(_ *Emulator, r *request, q *Queue, in *sqsReceiveInput) (any, *a
 	if in.WaitTimeSeconds != nil {
 		limit = time.Duration(*in.WaitTimeSeconds) * time.Second
 	}
+	if visibility < 0 || visibility > maxHidden {
+		return nil, clientError("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200, if provided.", int(visibility.Seconds()))
+	}
 	if limit < 0 || limit > maxSQSWait {
 		return nil, clientError("InvalidParameterValue", "Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.", int(limit.Seconds()))
 	}
@@ -178,7 +187,7 @@ func sqsReceive(_ *Emulator, r *request, q *Queue, in *sqsReceiveInput) (any, *a
 	for {
 		got, arrived, next := q.receive(n, visibility)
 		if len(got) > 0 || !time.Now().Before(deadline) {
-			return map[string]any{"Messages": sqsMessages(got, wanted)}, nil
+			return sqsReceived{sqsMessages(got, wanted)}, nil
 		}
 		until := deadline
 		if !next.IsZero() && next.Before(until) {
@@ -192,7 +201,7 @@ func sqsReceive(_ *Emulator, r *request, q *Queue, in *sqsReceiveInput) (any, *a
 		}
 		t.Stop()
 		if r.http.Context().Err() != nil {
-			return map[string]any{}, nil // nobody reads it
+			return sqsReceived{}, nil // nobody reads it
 		}
 	}
 }
@@ -201,20 +210,18 @@ func sqsMessages(got []received, wanted []string) []sqsMessage {
 	out := make([]sqsMessage, len(got))
 	for i, m := range got {
 		out[i] = sqsMessage{MessageID: m.id, ReceiptHandle: m.handle, MD5OfBody: md5Of(m.body), Body: m.body}
-		for _, name := range wanted {
-			value, ok := map[string]string{
-				"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
-				"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
-				"ApproximateReceiveCount":          strconv.Itoa(m.receives),
-			}[name]
-			if !ok {
-				continue
-			}
-			if out[i].Attributes == nil {
-				out[i].Attributes = map[string]string{}
-			}
-			out[i].Attributes[name] = value
+		all := map[string]string{
+			"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
+			"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
+			"ApproximateReceiveCount":          strconv.Itoa(m.receives),
 		}
+		if m.source != "" {
+			all["DeadLetterQueueSourceArn"] = m.source
+		}
+		if !slices.Contains(wanted, "All") {
+			maps.DeleteFunc(all, func(name, _ string) bool { return !slices.Contains(wanted, name) })
+		}
+		out[i].Attributes = all
 	}
 	return out
 }
@@ -227,12 +234,24 @@ type sqsHandle struct {
 
 type sqsBatch struct{ Entries []sqsHandle }
 
+var sqsIDRE = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
 func (b *sqsBatch) check() *apiError {
 	switch {
 	case len(b.Entries) == 0:
 		return clientError("EmptyBatchRequest", "There should be at least one entry in the request.")
 	case len(b.Entries) > 10:
-		return clientError("TooManyEntriesInBatch", "Maximum number of entries per request are 10. You have sent %d.", len(b.Entries))
+		return clientError("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(b.Entries))
+	}
+	seen := map[string]bool{}
+	for _, h := range b.Entries {
+		switch {
+		case !sqsIDRE.MatchString(h.ID):
+			return clientError("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		case seen[h.ID]:
+			return clientError("BatchEntryIdsNotDistinct", "Id %s repeated.", h.ID)
+		}
+		seen[h.ID] = true
 	}
 	return nil
 }
@@ -242,48 +261,52 @@ type sqsBatchResult struct {
 	Failed     []map[string]any    `json:"Failed"`
 }
 
-func sqsDelete(_ *Emulator, _ *request, q *Queue, in *sqsHandle) (any, *apiError) {
-	q.remove(in.ReceiptHandle)
-	return struct{}{}, nil
-}
-
-func sqsDeleteBatch(_ *Emulator, _ *request, q *Queue, in *sqsBatch) (any, *apiError) {
-	if err := in.check(); err != nil {
+// each does a thing for every entry of a batch; each fails alone.
+func (b *sqsBatch) each(q *Queue, do func(sqsHandle) *apiError) (any, *apiError) {
+	if err := b.check(); err != nil {
 		return nil, err
 	}
 	out := sqsBatchResult{Successful: []map[string]string{}, Failed: []map[string]any{}}
-	for _, h := range in.Entries {
-		q.remove(h.ReceiptHandle)
+	for _, h := range b.Entries {
+		var err *apiError
+		if q.fails() {
+			err = &apiError{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
+		} else {
+			err = do(h)
+		}
+		if err != nil {
+			out.Failed = append(out.Failed, map[string]any{"Id": h.ID, "Code": err.code, "Message": err.message, "SenderFault": err.status < 500})
+			continue
+		}
 		out.Successful = append(out.Successful, map[string]string{"Id": h.ID})
 	}
 	return out, nil
 }
 
+func sqsDelete(_ *Emulator, _ *request, q *Queue, in *sqsHandle) (any, *apiError) {
+	return struct{}{}, q.remove(in.ReceiptHandle)
+}
+
+func sqsDeleteBatch(_ *Emulator, _ *request, q *Queue, in *sqsBatch) (any, *apiError) {
+	return in.each(q, func(h sqsHandle) *apiError { return q.remove(h.ReceiptHandle) })
+}
+
 func sqsChangeVisibility(_ *Emulator, _ *request, q *Queue, in *sqsHandle) (any, *apiError) {
-	if !q.hide(in.ReceiptHandle, time.Duration(in.VisibilityTimeout)*time.Second) {
-		return nil, errNotInflight(in.ReceiptHandle)
-	}
-	return struct{}{}, nil
+	return struct{}{}, q.hide(in.ReceiptHandle, time.Duration(in.VisibilityTimeout)*time.Second)
+}
+
+func sqsChangeVisibilityBatch(_ *Emulator, _ *request, q *Queue, in *sqsBatch) (any, *apiError) {
+	return in.each(q, func(h sqsHandle) *apiError {
+		return q.hide(h.ReceiptHandle, time.Duration(h.VisibilityTimeout)*time.Second)
+	})
 }
 
 func errNotInflight(handle string) *apiError {
 	return clientError("MessageNotInflight", "Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", handle)
 }
 
-func sqsChangeVisibilityBatch(_ *Emulator, _ *request, q *Queue, in *sqsBatch) (any, *apiError) {
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	out := sqsBatchResult{Successful: []map[string]string{}, Failed: []map[string]any{}}
-	for _, h := range in.Entries {
-		if q.hide(h.ReceiptHandle, time.Duration(h.VisibilityTimeout)*time.Second) {
-			out.Successful = append(out.Successful, map[string]string{"Id": h.ID})
-			continue
-		}
-		err := errNotInflight(h.ReceiptHandle)
-		out.Failed = append(out.Failed, map[string]any{"Id": h.ID, "Code": err.code, "Message": err.message, "SenderFault": true})
-	}
-	return out, nil
+func errBadHandle(handle string) *apiError {
+	return clientError("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
 }
 
 func sqsAttributes(_ *Emulator, _ *request, q *Queue, in *struct{ AttributeNames []string }) (any, *apiError) {

@@ -64,6 +64,7 @@ type survey struct {
 	best     []policy.Candidate // best first, at most runnersUp
 	subject  map[string]ecr.Image
 	looked   int
+	fit      int         // of those looked at, how many could have been chosen
 	kept     []Candidate // all, when the resolver keeps candidates
 
 	late      *policy.Candidate // earliest candidate after the instant
@@ -108,6 +109,7 @@ func (s *survey) consider(c policy.Candidate, image ecr.Image) string {
 		}
 		return fmt.Sprintf("pushed %s after the instant", duration(c.PushedAt.Sub(s.r.AsOf)))
 	}
+	s.fit++
 	at, _ := slices.BinarySearchFunc(s.best, c, func(a, b policy.Candidate) int { return s.ranker.Compare(b, a) })
 	if at < runnersUp {
 		s.best = slices.Insert(s.best, at, c)
@@ -127,7 +129,10 @@ func (s *survey) decision(e *policy.Entry, repo ecr.Repository, chosen policy.Ca
 	}
 	switch {
 	case e.Newest != nil:
-		d.Why = fmt.Sprintf("pushed last among %d tags that match %s by the instant", s.looked, e.Newest.Tags)
+		d.Why = fmt.Sprintf("pushed last among %d tags that match %s by the instant", s.fit, e.Newest.Tags)
+		if s.fit == 1 {
+			d.Why = fmt.Sprintf("the only tag that matches %s by the instant", e.Newest.Tags)
+		}
 	case e.SemVer != nil:
 		d.Why = fmt.Sprintf("highest version in %s among %d tags by the instant", e.SemVer.Range, s.looked)
 	}

@@ -281,3 +281,19 @@ func TestARegistryErrorPassesThrough(t *testing.T) {
 		}
 	}
 }
+
+func TestNewestCountsTheTagsThatCouldBeChosen(t *testing.T) {
+	t.Parallel()
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	f := newFake()
+	f.push("a/b", at(-9), "r1")
+	f.push("a/b", at(-3), "latest")
+	f.push("a/b", at(1), "r3") // after the instant
+	for _, want := range []string{"the only tag that matches ^r by the instant", "pushed last among 2 tags that match ^r by the instant"} {
+		o := one(t, &Resolver{Registry: f, AsOf: noon}, Group{Entry: entry(t, `newest: {tags: '^r'}`), Repositories: repos(t, "a/b")})
+		if o.Err != nil || o.Decisions[0].Why != want {
+			t.Errorf("%v, %+v, want %q", o.Err, o.Decisions, want)
+		}
+		f.push("a/b", at(-2), "r2")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -294,6 +295,36 @@ func TestWatchesThatBreakAreTakenUpAgain(t *testing.T) {
 	}
 	if n := s.Count("list deployments"); n != 1 {
 		t.Errorf("Deployments were listed %d times, want 1: a broken watch goes on where it was", n)
+	}
+}
+
+func TestWatchesThatAreTooOldBeginAnew(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, "nova")
+	app := apitest.NewApp("auth-service", 1, 8080)
+	app.Serve(t, apitest.Good())
+	good := app.Deployment.DeepCopy()
+	app.Deployment.Status.AvailableReplicas = 0
+	s.Add(app)
+	id := s.AddRelease(t, "auth-service")
+	// What changes while no watch is open is only to be had by a list.
+	var once sync.Once
+	s.Intercept = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("watch") == "" || !strings.HasSuffix(r.URL.Path, "/deployments") {
+			return false
+		}
+		once.Do(func() {
+			s.Put("deployments", good)
+			s.Forget()
+		})
+		return false
+	}
+	o := smoke(t, t.Context(), s, patient("auth-service"), "--release", id)
+	if o.code != 0 {
+		t.Errorf("exit code %d\n%s", o.code, o.err)
+	}
+	if n := s.Count("list deployments"); n != 2 {
+		t.Errorf("Deployments were listed %d times, want 2: again when the server had forgotten their changes", n)
 	}
 }
 

@@ -152,6 +152,7 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 	began := time.Now()
 	clock := &ecr.Clock{}
 	var found []push.Push
+	pages := 0
 	err = p.o.Lister.List(ecr.WithClock(looking, clock), repo, func(page []ecr.Image) error {
 		p.o.Metrics.CountECR(nil)
 		for _, image := range page {
@@ -159,12 +160,14 @@ func (p *Poller) look(ctx context.Context, r push.Repository, deliver func(push.
 				found = append(found, pushesOf(r, image)...)
 			}
 		}
-		if len(page) < 1000 {
-			return nil
+		if pages++; pages == 1 {
+			return nil // was paid for above
 		}
+		// Whether there is another page its length does not tell: each is paid for when
+		// it has come.
 		deadline.Stop()
 		defer deadline.Reset(call)
-		return p.limiter.Wait(ctx) // before the next page
+		return p.limiter.Wait(ctx)
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -62,3 +62,45 @@ func TestALargeRepositoryIsListedWithASmallBudget(t *testing.T) {
 		}
 	})
 }
+
+// TestPagesThatAreNotFullCountToo has pages that hold less than was asked for and are
+// not the last: MaxResults is the most that a page holds.
+func TestPagesThatAreNotFullCountToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		short := counted{pages{make([]ecr.Image, 3), nil, make([]ecr.Image, 999), make([]ecr.Image, 1000), make([]ecr.Image, 3)}, &calls}
+		p, err := poll.New(poll.Options{
+			Lister: short, Interval: time.Second, Budget: 6,
+			Repositories: func() []push.Repository {
+				return []push.Repository{{Account: "025434362120", Region: "ap-northeast-1", Name: "nova/auth"}}
+			},
+			Since: func(push.Repository) time.Time { return time.Now() },
+			Clock: &cluster.Clock{}, Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := p.Run(ctx, func(push.Delivery) {}); err != nil {
+			t.Fatal(err)
+		}
+		if calls < 350 || calls > 362 {
+			t.Errorf("%d calls in an hour, want the 360 of the budget", calls)
+		}
+	})
+}
+
+// counted counts the calls that a listing takes.
+type counted struct {
+	pages
+	calls *int
+}
+
+func (c counted) List(ctx context.Context, r ecr.Repository, each func([]ecr.Image) error) error {
+	return c.pages.List(ctx, r, func(page []ecr.Image) error {
+		*c.calls++
+		return each(page)
+	})
+}

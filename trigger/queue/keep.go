@@ -3,11 +3,13 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -51,8 +53,10 @@ func (q *Queue) deleting(ctx context.Context) {
 	}
 }
 
-// flush deletes what is done. What can not be deleted comes again and is known then.
+// flush deletes what is done. What can not be deleted stays to be deleted; it may come
+// again meanwhile, and is known then.
 func (q *Queue) flush(ctx context.Context) error {
+	var refused error
 	q.mu.Lock()
 	todo := slices.Collect(maps.Keys(q.gone))
 	q.mu.Unlock()
@@ -67,20 +71,29 @@ func (q *Queue) flush(ctx context.Context) error {
 		}
 		q.mu.Unlock()
 		callCtx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		_, err := q.api.DeleteMessageBatch(callCtx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL, Entries: entries})
+		out, err := q.api.DeleteMessageBatch(callCtx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.o.URL, Entries: entries})
 		cancel()
 		if err != nil {
 			return err
 		}
+		// Entries can fail while the call succeeds. One that is our fault, as by a bad
+		// handle, would fail for ever: it needs another handle, which it comes again with.
+		again := map[string]bool{}
+		for _, f := range out.Failed {
+			if !f.SenderFault {
+				again[aws.ToString(f.Id)] = true
+				refused = fmt.Errorf("%s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
+			}
+		}
 		q.mu.Lock()
 		for i, message := range ids {
-			if q.gone[message] == handles[i] { // else it has come again meanwhile
+			if q.gone[message] == handles[i] && !again[strconv.Itoa(i)] { // else it has come again meanwhile
 				delete(q.gone, message)
 			}
 		}
 		q.mu.Unlock()
 	}
-	return nil
+	return refused
 }
 
 // extend keeps what is held hidden until ctx ends.
