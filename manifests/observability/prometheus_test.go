@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,12 +71,22 @@ scrape_configs:
 	return m
 }
 
+const firstPort, ports = 20_000, 12_000
+
+// given are how many ports have been tried. It begins anywhere, so that two runs at
+// once seldom meet; within one no port is given twice.
+var given = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(ports))
+	return &n
+}()
+
 // freeAddress is one of the loopback at which nobody listens, outside the range
 // from which the system takes ports by itself: it can be taken later, and again.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+given.Add(1)%ports)
 		if l, err := net.Listen("tcp", address); err == nil {
 			l.Close()
 			return address
