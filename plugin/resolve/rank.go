@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ const runnersUp = 8
 func (r *Resolver) byRank(ctx context.Context, e *policy.Entry, repo ecr.Repository) (Decision, error) {
 	excluded := map[string]string{} // digest to why
 	for {
-		s := survey{r: r, ranker: e.Ranker(), excluded: excluded, subject: map[string]ecr.Image{}}
+		s := survey{r: r, ranker: e.Ranker(), excluded: excluded, subject: map[string]ecr.Image{}, mismatch: map[string]policy.Candidate{}}
 		if err := r.Registry.List(ctx, repo, s.page); err != nil {
 			return Decision{}, err
 		}
@@ -67,10 +68,9 @@ type survey struct {
 	fit      int         // of those looked at, how many could have been chosen
 	kept     []Candidate // all, when the resolver keeps candidates
 
-	late      *policy.Candidate // earliest candidate after the instant
-	mismatch  *policy.Candidate // nearest one whose tag was rejected, of these the newest
-	mismatchY string
-	artifact  *policy.Candidate // newest one that is no image
+	late      *policy.Candidate           // earliest candidate after the instant
+	mismatch  map[string]policy.Candidate // newest one whose tag was rejected, by the reason
+	artifact  *policy.Candidate           // newest one that is no image
 	artifactY string
 }
 
@@ -92,8 +92,8 @@ func (s *survey) page(images []ecr.Image) error {
 // consider enters a candidate into the ranking, or says why it is out.
 func (s *survey) consider(c policy.Candidate, image ecr.Image) string {
 	if why := s.ranker.Reject(c.Tag); why != "" {
-		if s.mismatch == nil || cmp.Or(cmp.Compare(s.ranker.Nearness(c.Tag), s.ranker.Nearness(s.mismatch.Tag)), c.PushedAt.Compare(s.mismatch.PushedAt)) > 0 {
-			s.mismatch, s.mismatchY = &c, why
+		if newest, ok := s.mismatch[why]; !ok || c.PushedAt.After(newest.PushedAt) {
+			s.mismatch[why] = c
 		}
 		return why
 	}
@@ -188,8 +188,12 @@ func (s *survey) none(e *policy.Entry, repo ecr.Repository) error {
 		nearest = fmt.Sprintf("nearest: tag %s was pushed %s after the instant", s.late.Tag, duration(s.late.PushedAt.Sub(s.r.AsOf)))
 	case s.artifact != nil:
 		nearest = fmt.Sprintf("nearest: tag %s is not an image: %s", s.artifact.Tag, s.artifactY)
-	case s.mismatch != nil:
-		nearest = fmt.Sprintf("nearest: tag %s, pushed %s: %s", s.mismatch.Tag, instant(s.mismatch.PushedAt), s.mismatchY)
+	case len(s.mismatch) > 0:
+		why := slices.MaxFunc(slices.Sorted(maps.Keys(s.mismatch)), func(a, b string) int {
+			x, y := s.mismatch[a], s.mismatch[b]
+			return cmp.Or(cmp.Compare(s.ranker.Nearness(x.Tag), s.ranker.Nearness(y.Tag)), x.PushedAt.Compare(y.PushedAt))
+		})
+		nearest = fmt.Sprintf("nearest: tag %s, pushed %s: %s", s.mismatch[why].Tag, instant(s.mismatch[why].PushedAt), why)
 	}
 	u := &Unsatisfied{kind: ErrNoImage, text: fmt.Sprintf("%s: %s: none of %d tags satisfies %s by %s; %s", ErrNoImage, repo, s.looked, e, instant(s.r.AsOf), nearest)}
 	if s.r.Candidates {
