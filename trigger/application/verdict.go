@@ -27,7 +27,7 @@ func (a *Application) Judge() (Verdict, string) {
 	// A sync that ran when as-of moved takes the new instant up when it is retried.
 	ours := o.AsOf.Equal(r.Instant) && o.Started != "" && (o.Started != r.Before.Started || r.Before.Active) && !o.Partial
 	switch {
-	case ours && (o.Phase == Failed || o.Phase == Error):
+	case ours && o.Failed():
 		return SyncFailed, o.Why()
 	case ours && o.Phase == Succeeded:
 		// The history entry is written with the phase; one that was cut off by a
