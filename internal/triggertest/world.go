@@ -202,6 +202,15 @@ func (w *World) Syncing(name, from string, logs ...*Log) {
 	}, logs...)
 }
 
+// Remembered waits until pushes wait in the record of an Application in namespace
+// argocd, and no message is left.
+func (w *World) Remembered(name string, logs ...*Log) {
+	w.t.Helper()
+	w.Eventually("the push is remembered and its message deleted", func() bool {
+		return w.Record(name).Pending != nil && w.Queue.Len() == 0
+	}, logs...)
+}
+
 // Record of an Application in namespace argocd.
 func (w *World) Record(name string) application.Record {
 	w.t.Helper()

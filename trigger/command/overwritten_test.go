@@ -25,9 +25,7 @@ func TestAnOlderRecordThatIsPutBackLosesNoPush(t *testing.T) {
 			w.Syncing("nova", triggertest.Start, p.Log)
 			write := w.NotifyLate("nova")
 			w.Push("nova/auth", "good2")
-			w.Eventually("the second push is remembered", func() bool {
-				return w.Record("nova").Pending != nil && w.Queue.Len() == 0
-			}, p.Log)
+			w.Remembered("nova", p.Log)
 			if restart {
 				p.Stop()
 			}

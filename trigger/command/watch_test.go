@@ -122,9 +122,7 @@ func TestAHoldKeepsPushesUntilRelease(t *testing.T) {
 		t.Fatalf("hold: %d %s %s", code, out, stderr)
 	}
 	w.Push("nova/auth", "good1")
-	w.Eventually("the push is remembered and its message deleted", func() bool {
-		return w.Record("nova").Pending != nil && w.Queue.Len() == 0
-	}, p.Log)
+	w.Remembered("nova", p.Log)
 	if at := w.API.AsOf("argocd", "nova"); at != triggertest.Start {
 		t.Fatalf("as-of moved to %s while held", at)
 	}
@@ -227,9 +225,7 @@ func TestAPushWhileAsOfIsMistypedIsDeployedOnceItIsMended(t *testing.T) {
 	}
 	set("2026-11-20 21:00")
 	w.Push("nova/auth", "good2")
-	w.Eventually("the push is remembered and its message deleted", func() bool {
-		return w.Record("nova").Pending != nil && w.Queue.Len() == 0
-	}, p.Log)
+	w.Remembered("nova", p.Log)
 	set(application.FormatInstant(good.Instant))
 	w.Eventually("it is deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, p.Log)
 }
