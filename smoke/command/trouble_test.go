@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/proerror77/nova-staging/internal/apitest"
@@ -277,15 +278,22 @@ func TestDoomedPodsEndTheWait(t *testing.T) {
 	}
 }
 
-func TestWatchesThatBreakAreTakenUpAgain(t *testing.T) {
-	t.Parallel()
-	s := apitest.New(t, "nova")
+// starting is a world whose one Deployment lacks a Pod, with the Deployment as it is
+// once it is there, and the release.
+func starting(t *testing.T) (s *apitest.Server, good *appsv1.Deployment, id string) {
+	t.Helper()
+	s = apitest.New(t, "nova")
 	app := apitest.NewApp("auth-service", 1, 8080)
 	app.Serve(t, apitest.Good())
-	good := app.Deployment.DeepCopy()
+	good = app.Deployment.DeepCopy()
 	app.Deployment.Status.AvailableReplicas = 0
 	s.Add(app)
-	id := s.AddRelease(t, "auth-service")
+	return s, good, s.AddRelease(t, "auth-service")
+}
+
+func TestWatchesThatBreakAreTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	s, good, id := starting(t)
 	time.AfterFunc(200*time.Millisecond, s.CutWatches)
 	time.AfterFunc(300*time.Millisecond, func() { s.Put("deployments", good) })
 	c := patient("auth-service")
@@ -300,13 +308,7 @@ func TestWatchesThatBreakAreTakenUpAgain(t *testing.T) {
 
 func TestWatchesThatAreTooOldBeginAnew(t *testing.T) {
 	t.Parallel()
-	s := apitest.New(t, "nova")
-	app := apitest.NewApp("auth-service", 1, 8080)
-	app.Serve(t, apitest.Good())
-	good := app.Deployment.DeepCopy()
-	app.Deployment.Status.AvailableReplicas = 0
-	s.Add(app)
-	id := s.AddRelease(t, "auth-service")
+	s, good, id := starting(t)
 	// What changes while no watch is open is only to be had by a list.
 	var once sync.Once
 	s.Intercept = func(w http.ResponseWriter, r *http.Request) bool {
