@@ -78,11 +78,13 @@ func (s *Server) Add(a App) {
 // Revision is that of every sync.
 const Revision = "8cf41a89ce53a8f9a1e0a6c2f5c1fb8a5f7ee3b1"
 
-func stamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000Z") }
+// stamp is the present as Argo CD writes it: in whole seconds, so that two
+// comparisons, and two syncs, may have the same.
+func stamp() string { return time.Now().UTC().Format(time.RFC3339) }
 
 func history(id int, spec map[string]any, at string) map[string]any {
 	h := sourcesOf(spec)
-	h["id"], h["revision"], h["deployedAt"] = id, Revision, at[:19]+"Z"
+	h["id"], h["revision"], h["deployedAt"] = id, Revision, at
 	return h
 }
 

@@ -178,7 +178,7 @@ func (a *Argo) once(ctx context.Context, namespace, name, at string) bool {
 		}
 		status["operationState"] = a.state("Succeeded", "successfully synced (all tasks run)", started, stamp(), name, namespace, at, nil)
 		entry := a.sources(namespace, name, at)
-		entry["revision"], entry["deployedAt"] = Revision, stamp()[:19]+"Z"
+		entry["revision"], entry["deployedAt"] = Revision, stamp()
 		status["history"] = []any{entry}
 	})
 	return true

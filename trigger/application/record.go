@@ -70,12 +70,26 @@ type Record struct {
 	Pending *Pending `json:"pending,omitempty"`
 }
 
-// Before is Argo CD's status at the time of a move.
+// Before is Argo CD's status at the time of a move. Its times have whole seconds, so
+// that the next sync or comparison may have the same: the instants tell them apart.
 type Before struct {
-	HistoryID  int64  `json:"historyID,omitempty"`
-	Started    string `json:"started,omitempty"`
-	Active     bool   `json:"active,omitempty"` // that operation had not ended
-	Reconciled string `json:"reconciled,omitempty"`
+	HistoryID  int64     `json:"historyID,omitempty"`
+	Started    string    `json:"started,omitempty"` // when the last operation was
+	Synced     time.Time `json:"synced,omitzero"`   // that operation's instant
+	Active     bool      `json:"active,omitempty"`  // it had not ended
+	Reconciled string    `json:"reconciled,omitempty"`
+	Compared   time.Time `json:"compared,omitzero"` // that comparison's instant
+}
+
+// another says whether an operation is not the one that was there at the move. An
+// instant that is not known, as in records of earlier versions, tells nothing.
+func (b Before) another(o Operation) bool {
+	return o.Started != b.Started || !b.Synced.IsZero() && !o.AsOf.IsZero() && !o.AsOf.Equal(b.Synced)
+}
+
+// comparedSince says whether a comparison is not the one that was there at the move.
+func (b Before) comparedSince(c Comparison) bool {
+	return c.ReconciledAt != "" && (c.ReconciledAt != b.Reconciled || !b.Compared.IsZero() && !c.AsOf.Equal(b.Compared))
 }
 
 // Pending is a set of pushes that waits.

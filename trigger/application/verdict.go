@@ -25,7 +25,7 @@ func (a *Application) Judge() (Verdict, string) {
 		return "", ""
 	}
 	// A sync that ran when as-of moved takes the new instant up when it is retried.
-	ours := o.AsOf.Equal(r.Instant) && o.Started != "" && (o.Started != r.Before.Started || r.Before.Active) && !o.Partial
+	ours := o.AsOf.Equal(r.Instant) && o.Started != "" && (r.Before.another(o) || r.Before.Active) && !o.Partial
 	switch {
 	case ours && o.Failed():
 		return SyncFailed, o.Why()
@@ -37,13 +37,13 @@ func (a *Application) Judge() (Verdict, string) {
 		return "", ""
 	}
 	// A comparison at the instant that is no older than the move.
-	if !a.Sync.AsOf.Equal(r.Instant) || a.Sync.ReconciledAt == "" || a.Sync.ReconciledAt == r.Before.Reconciled {
+	if !a.Sync.AsOf.Equal(r.Instant) || !r.Before.comparedSince(a.Sync) {
 		return "", ""
 	}
 	switch {
 	case a.Conditions["ComparisonError"] != "":
 		return RenderFailed, a.Conditions["ComparisonError"]
-	case a.Sync.Status == "Synced" && o.Partial && o.AsOf.Equal(r.Instant) && o.Started != r.Before.Started:
+	case a.Sync.Status == "Synced" && o.Partial && o.AsOf.Equal(r.Instant) && r.Before.another(o):
 		return "", "" // somebody deployed it past its hooks: neither unchanged nor verified
 	case a.Sync.Status == "Synced" && r.Kind == Deploy && a.failedMeanwhile():
 		return SyncFailed, "the render equals what runs, whose sync at " + FormatInstant(o.AsOf) + " failed: " + o.Why()
@@ -63,7 +63,7 @@ func (a *Application) Judge() (Verdict, string) {
 func (a *Application) failedMeanwhile() bool {
 	o, b := a.Operation, a.Record.Before
 	return o.Failed() && !o.AsOf.IsZero() &&
-		(o.Started != b.Started || b.Active) && !a.WasGood(o.AsOf)
+		(b.another(o) || b.Active) && !a.WasGood(o.AsOf)
 }
 
 // Stuck says in one line why no verdict comes, as far as the status tells.
@@ -129,7 +129,10 @@ func (a *Application) Proved() bool {
 
 // Status is what [Record.Before] remembers.
 func (a *Application) Status() Before {
-	b := Before{Started: a.Operation.Started, Active: a.Operation.Active(), Reconciled: a.Sync.ReconciledAt}
+	b := Before{
+		Started: a.Operation.Started, Synced: a.Operation.AsOf, Active: a.Operation.Active(),
+		Reconciled: a.Sync.ReconciledAt, Compared: a.Sync.AsOf,
+	}
 	for _, d := range a.History {
 		b.HistoryID = max(b.HistoryID, d.ID)
 	}

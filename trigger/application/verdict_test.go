@@ -43,6 +43,9 @@ func TestWhatIsNoAnswerToAMove(t *testing.T) {
 		{"a sync at the instant that failed", operation(application.Operation{Phase: application.Failed, AsOf: at, Started: "after"}), application.SyncFailed},
 		{"a sync at the instant that could not be carried out", operation(application.Operation{Phase: application.Error, AsOf: at, Started: "after"}), application.SyncFailed},
 		{"one that had failed before", operation(application.Operation{Phase: application.Failed, AsOf: at, Started: "before"}), ""},
+		{"one that began at the instant in the second in which the last one, at another, had", func(a *application.Application) {
+			a.Record.Before.Synced, a.Operation = before, application.Operation{Phase: application.Failed, AsOf: at, Started: "before"}
+		}, application.SyncFailed},
 		{"one that began before at another, and was retried at this", func(a *application.Application) {
 			a.Record.Before.Active, a.Operation = true, application.Operation{Phase: application.Failed, AsOf: at, Started: "before"}
 		}, application.SyncFailed},
@@ -56,6 +59,12 @@ func TestWhatIsNoAnswerToAMove(t *testing.T) {
 		{"equal to what runs", func(a *application.Application) { a.Sync.Status = "Synced" }, application.Unchanged},
 		{"equal at another instant", func(a *application.Application) { a.Sync.Status, a.Sync.AsOf = "Synced", before }, ""},
 		{"equal, found before the move", func(a *application.Application) { a.Sync.Status, a.Sync.ReconciledAt = "Synced", "before" }, ""},
+		{"equal, found in the second in which the last comparison, at another instant, was made", func(a *application.Application) {
+			a.Record.Before.Compared, a.Sync.Status, a.Sync.ReconciledAt = before, "Synced", "before"
+		}, application.Unchanged},
+		{"equal, found before the move at the instant that it goes back to", func(a *application.Application) {
+			a.Record.Kind, a.Record.Before.Compared, a.Sync.Status, a.Sync.ReconciledAt = application.Rollback, at, "Synced", "before"
+		}, ""},
 		{"equal, never compared", func(a *application.Application) { a.Sync.Status, a.Sync.ReconciledAt = "Synced", "" }, ""},
 		{"a render that fails", func(a *application.Application) {
 			a.Sync.Status, a.Conditions = "Unknown", map[string]string{"ComparisonError": "no image"}

@@ -17,7 +17,8 @@ func decide(a *application.Application, seconds ...float64) move.Action {
 // seen is what Argo CD's status shows: a history, a sync and a comparison.
 func seen(a *application.Application) {
 	a.History = []application.Deployment{{ID: 6, AsOf: at(-100)}, {ID: 7, AsOf: at(-50)}}
-	a.Operation.Started, a.Sync.ReconciledAt = "started", "reconciled"
+	a.Operation.Started, a.Operation.AsOf = "started", at(50)
+	a.Sync.ReconciledAt, a.Sync.AsOf = "reconciled", at(49)
 }
 
 // waiting are pushes that the record remembers.
@@ -38,7 +39,7 @@ func TestAMoveRemembersWhatItTakesIn(t *testing.T) {
 	if !r.PushedAt.Equal(at(70)) || r.Reason != "push of nova/auth:t and 3 more" || r.Pending != nil || r.Verdict != "" {
 		t.Errorf("the newest of four is at %s, for %q; %v waits", r.PushedAt, r.Reason, r.Pending)
 	}
-	if want := (application.Before{HistoryID: 7, Started: "started", Reconciled: "reconciled"}); r.Before != want {
+	if want := (application.Before{HistoryID: 7, Started: "started", Synced: at(50), Reconciled: "reconciled", Compared: at(49)}); r.Before != want {
 		t.Errorf("before it was %+v, want %+v", r.Before, want)
 	}
 }
@@ -75,7 +76,7 @@ func TestARollbackForgetsNoPush(t *testing.T) {
 	if !slices.Equal(r.Covered, []string{"45"}) || r.Pending == nil || !slices.Equal(r.Pending.IDs, []string{"61", "62"}) {
 		t.Errorf("it remembers %v, and %+v waits", r.Covered, r.Pending)
 	}
-	if want := (application.Before{HistoryID: 7, Started: "later", Reconciled: "reconciled"}); r.Before != want {
+	if want := (application.Before{HistoryID: 7, Started: "later", Synced: at(50), Reconciled: "reconciled", Compared: at(49)}); r.Before != want {
 		t.Errorf("before it was %+v, want %+v", r.Before, want)
 	}
 	// By hand, further back: what failed stays failed.
