@@ -17,6 +17,11 @@ type Argo struct {
 	// Smoke says whether a render passes, with the failed hook's words otherwise.
 	// Optional: all pass.
 	Smoke func(app, render string) (message string, ok bool)
+	// Images gives the references of a render's images, with digests, which a sync
+	// lists. Optional: none.
+	Images func(app, render string) []string
+	// ListLate lists them only when the sync has ended, as those of hooks at its end.
+	ListLate bool
 	// RenderTime and SyncTime are how long these take.
 	RenderTime, SyncTime time.Duration
 	// Retry is when a render that failed is tried again. Optional: never.
@@ -144,10 +149,14 @@ func (a *Argo) once(ctx context.Context, namespace, name, at string) bool {
 	if stuck {
 		return true
 	}
-	started := stamp()
+	started, resources := stamp(), a.resources(name, render)
+	running := resources
+	if a.ListLate {
+		running = nil
+	}
 	a.status(namespace, name, at, "OutOfSync", func(status map[string]any) {
 		delete(status, "conditions")
-		status["operationState"] = a.state("Running", "waiting for completion of hook", started, "", name, namespace, at, nil)
+		status["operationState"] = a.state("Running", "waiting for completion of hook", started, "", name, namespace, at, running)
 	})
 	sleep(ctx, a.SyncTime)
 	a.mu.Lock()
@@ -173,15 +182,27 @@ func (a *Argo) once(ctx context.Context, namespace, name, at string) bool {
 	a.status(namespace, name, at, "Synced", func(status map[string]any) {
 		if !ok {
 			status["operationState"] = a.state("Failed", "one or more synchronization tasks completed unsuccessfully", started, stamp(), name, namespace, at,
-				[]any{map[string]any{"kind": "Job", "name": "smoke", "hookPhase": "Failed", "hookType": "PostSync", "message": message}})
+				append(resources, map[string]any{"kind": "Job", "name": "smoke", "hookPhase": "Failed", "hookType": "PostSync", "message": message}))
 			return
 		}
-		status["operationState"] = a.state("Succeeded", "successfully synced (all tasks run)", started, stamp(), name, namespace, at, nil)
+		status["operationState"] = a.state("Succeeded", "successfully synced (all tasks run)", started, stamp(), name, namespace, at, resources)
 		entry := a.sources(namespace, name, at)
 		entry["revision"], entry["deployedAt"] = Revision, stamp()
 		status["history"] = []any{entry}
 	})
 	return true
+}
+
+// resources are what the sync of a render applies.
+func (a *Argo) resources(app, render string) []any {
+	if a.Images == nil {
+		return nil
+	}
+	images := []any{}
+	for _, i := range a.Images(app, render) {
+		images = append(images, i)
+	}
+	return []any{map[string]any{"group": "apps", "version": "v1", "kind": "Deployment", "name": "services", "status": "Synced", "images": images}}
 }
 
 // sources are the Application's as they were at an instant.

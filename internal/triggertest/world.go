@@ -70,7 +70,7 @@ func New(t testing.TB) *World {
 	if w.Kubeconfig, err = w.API.Kubeconfig(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	w.Argo = &argotest.Argo{Render: w.render, Smoke: smoke, RenderTime: 30 * time.Millisecond, SyncTime: 150 * time.Millisecond}
+	w.Argo = &argotest.Argo{Render: w.render, Images: w.images, Smoke: smoke, RenderTime: 30 * time.Millisecond, SyncTime: 150 * time.Millisecond}
 	return w
 }
 
@@ -115,6 +115,22 @@ func (w *World) render(_, asOf string) (string, error) {
 		all = append(all, r+":"+newest[r])
 	}
 	return strings.Join(all, " "), nil
+}
+
+// images are the references in a render, as generate pins them, of the repositories that
+// an Application's images have been in.
+func (w *World) images(app, render string) (references []string) {
+	ran, _, _ := unstructured.NestedStringSlice(w.API.Get("argocd", app), "status", "summary", "images")
+	for _, image := range strings.Fields(render) {
+		repository, tag, _ := strings.Cut(image, ":")
+		if !slices.ContainsFunc(ran, func(i string) bool { return strings.HasPrefix(i, Host+repository+":") }) {
+			continue
+		}
+		if i, err := w.Registry.Repository(repository).Image(tag); err == nil {
+			references = append(references, Host+image+"@"+i.Digest)
+		}
+	}
+	return references
 }
 
 // BreakRender lets every render fail with a text; empty mends it.

@@ -38,6 +38,9 @@ func TestImagesAreThoseThatRunOrElseThoseOfTheLastSync(t *testing.T) {
 			if !slices.Equal(a.Images, c.want) || !slices.Equal(a.Synced, c.synced) {
 				t.Errorf("images %q and %q, want %q and %q", a.Images, a.Synced, c.want, c.synced)
 			}
+			if all := slices.Sorted(slices.Values(a.Operation.Images)); c.status["operationState"] != nil && !slices.Equal(all, []string{"registry/auth:2", "registry/proxy:1", "registry/user:2"}) {
+				t.Errorf("the sync's images are %q", all)
+			}
 			if got := strings.Contains(strings.Join(a.Warnings, "\n"), "namespaceResourceWhitelist"); got != c.warned {
 				t.Errorf("warnings %q", a.Warnings)
 			}

@@ -35,6 +35,8 @@ type Operation struct {
 	Partial bool
 	// Failures are what the hooks and resources that failed said.
 	Failures []string
+	// Images are those that it applied, or tried to, so far.
+	Images   []string
 	Revision string
 }
 
@@ -71,9 +73,9 @@ func (a *Application) parseStatus(r *reader) {
 			a.Images = append(a.Images, strings.Clone(s))
 		}
 	}
-	a.parseSyncedImages(r)
 	a.Health = r.text(r.root, "status", "health", "status")
 	a.parseOperation(r)
+	a.parseSyncedImages(r)
 	for _, h := range r.list("status", "history") {
 		h, ok := h.(map[string]any)
 		if !ok {
@@ -116,9 +118,17 @@ func (a *Application) parseSyncedImages(r *reader) {
 		}
 		images, _ := res["images"].([]any)
 		for _, i := range images {
-			if s, ok := i.(string); ok && !slices.Contains(a.Images, s) && !slices.Contains(a.Synced, s) {
-				a.Synced = append(a.Synced, strings.Clone(s))
+			s, ok := i.(string)
+			if !ok || slices.Contains(a.Operation.Images, s) {
+				continue
 			}
+			if at := slices.Index(a.Images, s); at >= 0 {
+				s = a.Images[at] // kept once
+			} else {
+				s = strings.Clone(s)
+				a.Synced = append(a.Synced, s)
+			}
+			a.Operation.Images = append(a.Operation.Images, s)
 		}
 	}
 	if len(a.Images) == 0 && len(a.Synced) > 0 {

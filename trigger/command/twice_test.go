@@ -1,6 +1,9 @@
 package command_test
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +52,69 @@ func TestABadPushThatIsHeardOfTwiceIsDeployedOnce(t *testing.T) {
 			// The same image under another tag is a push that was not deployed yet.
 			w.Tag("nova/auth", "bad1", "good2")
 			w.Eventually("the new tag is deployed", func() bool { return w.Argo.Live("argocd", "nova") == "nova/auth:good2" }, p.Log)
+		})
+	}
+}
+
+// TestABadPushThatCIDeploysIsNotDeployedAgain has CI ask for what it has just pushed,
+// under two tags, and trigger hear of it only then.
+func TestABadPushThatCIDeploysIsNotDeployedAgain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		late   bool // the sync does not list the image yet
+		settle string
+	}{
+		{"known to be in the sync that runs", false, "100ms"},
+		{"remembered, as the sync does not list it yet", true, "100ms"},
+		{"still settling when the sync fails", true, "20s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := triggertest.New(t)
+			w.Argo.ListLate = tt.late
+			w.API.Add(argotest.App{
+				Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"},
+				Annotations: map[string]string{application.SettleKey: tt.settle},
+			})
+			w.Run()
+			p := w.Watch()
+			w.Push("nova/auth", "good1")
+			if tt.settle != "100ms" {
+				if code, _, stderr := w.CLI("once", "-a", "argocd/nova", "--poll-interval", "50ms"); code != 0 {
+					t.Fatalf("exit status %d\n%s", code, stderr)
+				}
+			}
+			w.Becomes("nova", application.Deploy, application.Verified, p.Log)
+			w.Eventually("no message is left", func() bool { return w.Queue.Len() == 0 }, p.Log)
+			p.Stop()
+			good := w.API.AsOf("argocd", "nova")
+			w.Push("nova/auth", "bad1")
+			w.Tag("nova/auth", "bad1", "bad")
+			release := w.Argo.HoldSyncs()
+			defer release()
+			asked := make(chan string)
+			go func() {
+				code, _, stderr := w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "60s")
+				asked <- fmt.Sprintf("exit status %d\n%s", code, stderr)
+			}()
+			w.Syncing("nova", good)
+			p = w.Watch()
+			heard := regexp.MustCompile(`(?m)^nova_trigger_pushes_total\{result="(accepted|covered)"\} [1-9]`)
+			w.Eventually("trigger has heard of them", func() bool {
+				_, metrics := triggertest.Get(t, p.URL+"/metrics")
+				return w.Record("nova").Pending != nil || heard.MatchString(metrics) && (tt.settle != "100ms" || w.Queue.Len() == 0)
+			}, p.Log)
+			release()
+			if said := <-asked; !strings.HasPrefix(said, "exit status 11\n") {
+				t.Errorf("CI is not told of the rollback: %s", said)
+			}
+			w.Becomes("nova", application.Rollback, application.Verified, p.Log)
+			w.Eventually("no message is left", func() bool { return w.Queue.Len() == 0 }, p.Log)
+			time.Sleep(3 * time.Second) // deployed again
+			if r := w.Record("nova"); r.Kind != application.Rollback || r.Pending != nil || w.Argo.Syncs("argocd", "nova") != 3 {
+				t.Fatalf("%d syncs, want 3: good, bad, back; record %+v; log:\n%s", w.Argo.Syncs("argocd", "nova"), r, p.Log)
+			}
 		})
 	}
 }

@@ -4,6 +4,7 @@ package move
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/proerror77/nova-staging/trigger/application"
@@ -87,6 +88,15 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 		return Action{Dropped: batch.Pushes, Why: "not movable"}
 	}
 	if a, ok := Judge(now, app, o); ok {
+		// The sync that is judged may be replaced by the next, and with it what tells
+		// that it took these in.
+		r := &a.Change.Record
+		for _, p := range batch.Pushes {
+			if tookIn(app, p.ID) && !p.Known(r.Covered) {
+				r.Covered = application.AddIDs(r.Covered, p.ID)
+				a.Settled = append(a.Settled, p)
+			}
+		}
 		return a
 	}
 	if app.Stale {
@@ -147,6 +157,7 @@ func Judge(now Now, app *application.Application, o Options) (Action, bool) {
 			return Action{Outcome: RolledBack, Change: Back(now, app, target.AsOf, o.By, why), Why: why}, true
 		}
 	}
+	r.Covered, r.Pending = dealtWith(app)
 	r.Verdict, r.Message, r.VerdictAt = v, why, now.Wall.UTC().Truncate(time.Second)
 	return Action{Outcome: Judged, Change: application.Change{Record: r}, Why: why}, true
 }
@@ -201,7 +212,36 @@ func Covered(now Now, app *application.Application, p push.Push) bool {
 	if q := r.Pending; q != nil && (p.Known(q.IDs) || p.Time.Before(q.Newest.Add(-Margin))) {
 		return true
 	}
-	return p.Time.Before(Reference(now, app).Add(-Margin))
+	return p.Time.Before(Reference(now, app).Add(-Margin)) || tookIn(app, p.ID)
+}
+
+// tookIn says whether the last sync with hooks holds the image that was pushed, at an
+// instant that takes the push in. Seen there, it leaves no doubt of clocks that differ, or
+// of a listing that was late: it need not be older by [Margin].
+func tookIn(app *application.Application, id string) bool {
+	o := app.Operation
+	if o.Partial {
+		return false
+	}
+	pushed, ok := push.ImageOf(id, o.Images)
+	return ok && !pushed.Add(After).After(o.AsOf)
+}
+
+// dealtWith gives what a record has taken in, and what still waits, once the last
+// sync is taken into account.
+func dealtWith(app *application.Application) (covered []string, pending *application.Pending) {
+	r := app.Record
+	p := r.Pending
+	if p == nil {
+		return r.Covered, nil
+	}
+	all := p.Count <= len(p.IDs) // those that were left out may be in no sync
+	if slices.ContainsFunc(p.IDs, func(id string) bool {
+		return !(push.Push{ID: id}).Known(r.Covered) && !(all && tookIn(app, id))
+	}) {
+		return r.Covered, p
+	}
+	return application.AddIDs(r.Covered, p.IDs...), nil
 }
 
 // Reference is the instant up to which everything has been dealt with: where as-of
@@ -221,16 +261,11 @@ func Reference(now Now, app *application.Application) time.Time {
 // waitingPending is the recorded set of waiting pushes, if it is still to be
 // deployed.
 func waitingPending(now Now, app *application.Application) *application.Pending {
-	p := app.Record.Pending
+	_, p := dealtWith(app)
 	if p == nil || p.Newest.Before(Reference(now, app).Add(-Margin)) {
 		return nil
 	}
-	for _, id := range p.IDs {
-		if !(push.Push{ID: id}).Known(app.Record.Covered) {
-			return p
-		}
-	}
-	return nil
+	return p
 }
 
 func pendingOf(pushes []push.Push) *application.Pending {
@@ -301,10 +336,11 @@ func Back(now Now, app *application.Application, to time.Time, by, why string) a
 	if old.Bad.After(bad) {
 		bad = old.Bad
 	}
+	covered, pending := dealtWith(app)
 	r := application.Record{
 		Instant: to, From: value(app), Kind: application.Rollback, By: by, Reason: "rollback from " + application.FormatInstant(app.AsOf),
 		MovedAt: now.Wall.UTC().Truncate(time.Second), Before: app.Status(),
-		PushedAt: old.PushedAt, Covered: old.Covered, Pending: old.Pending,
+		PushedAt: old.PushedAt, Covered: covered, Pending: pending,
 		Bad: bad, BadMessage: why,
 	}
 	return application.Change{To: to, Record: r}

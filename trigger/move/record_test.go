@@ -7,6 +7,8 @@ import (
 
 	"github.com/proerror77/nova-staging/trigger/application"
 	"github.com/proerror77/nova-staging/trigger/move"
+	"github.com/proerror77/nova-staging/trigger/push"
+	"github.com/proerror77/nova-staging/trigger/settle"
 )
 
 // decide is what is done 90 s after noon.
@@ -126,5 +128,66 @@ func TestWhatWaitsIsNotHeldUp(t *testing.T) {
 	// Somebody else's instant waits for no verdict of ours.
 	if got := decide(app(moved(50, ""), func(a *application.Application) { a.AsOf = at(55) }), 70); got.Outcome != move.Moved {
 		t.Errorf("for a verdict that can not come: %+v", got)
+	}
+}
+
+// What the last sync holds is dealt with, though it is hardly older than its instant, 50 s
+// after noon: a rollback brings nothing of it back.
+func TestWhatTheLastSyncHoldsIsNotDeployedAgain(t *testing.T) {
+	t.Parallel()
+	auth := push.Repository{Account: "025434362120", Region: "ap-northeast-1", Name: "nova/auth"}
+	pushed := func(digest string, seconds float64) push.Push { return push.Polled(auth, digest, "t", at(seconds)) }
+	for _, tt := range []struct {
+		name string
+		push push.Push
+		sync func(*application.Operation)
+		want bool
+	}{
+		{"an image that it holds", pushed("sha256:a", 48), nil, true},
+		{"another one", pushed("sha256:b", 48), nil, false},
+		{"an image that it holds, under a tag that it may be too early for", pushed("sha256:a", 49), nil, false},
+		{"an image that some resources were synced with", pushed("sha256:a", 48), func(o *application.Operation) { o.Partial = true }, false},
+		{"an image of a sync whose instant is not known", pushed("sha256:a", 48), func(o *application.Operation) { o.AsOf = time.Time{} }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synced := func(a *application.Application) {
+				failing(a)
+				a.Operation.Images = []string{"025434362120.dkr.ecr.ap-northeast-1.amazonaws.com/nova/auth:t@sha256:a"}
+				if tt.sync != nil {
+					tt.sync(&a.Operation)
+				}
+			}
+			arrived := settle.Batch{Ready: at(95), Pushes: []push.Push{tt.push}}
+			now, o := move.Now{Wall: at(90), Registry: at(90)}, move.Options{By: "test", Quiet: 20 * time.Second}
+			wait := func(r *application.Record) {
+				r.Pending = &application.Pending{Newest: tt.push.Time, IDs: []string{tt.push.ID}, Count: 1}
+			}
+			judged := app(moved(50, application.SyncFailed), synced)
+			if got := move.Covered(now, judged, tt.push); got != tt.want {
+				t.Errorf("just arrived, it is covered: %t, want %t", got, tt.want)
+			}
+			if got := move.Decide(now, judged, arrived, o); (len(got.Dropped) == 1) != tt.want {
+				t.Errorf("settling, %d are dropped: want that %t", len(got.Dropped), tt.want)
+			}
+			held := func(a *application.Application) { seen(a); synced(a); a.Settings.Hold = "x" }
+			got := move.Decide(now, app(moved(50, "", wait), held), settle.Batch{}, o)
+			if r := got.Change.Record; got.Outcome == move.Judged && (r.Pending == nil) != tt.want {
+				t.Errorf("with the verdict %+v waits: want that %t", r.Pending, !tt.want)
+			} else if tt.want && got.Outcome != move.Judged {
+				t.Errorf("%+v, want a verdict", got)
+			}
+			got = move.Decide(now, app(moved(50, ""), seen, synced), arrived, o)
+			if tt.want != (len(got.Settled) == 1) || tt.want != slices.Contains(got.Change.Record.Covered, tt.push.ID) {
+				t.Errorf("settling while it is rolled back: %+v, want that it is covered: %t", got, tt.want)
+			}
+			if r := move.Back(now, app(moved(50, application.SyncFailed, wait), synced), at(-50), "ada", "slow").Record; (r.Pending == nil) != tt.want || tt.want != slices.Contains(r.Covered, tt.push.ID) {
+				t.Errorf("after a rollback by hand %+v waits and %v is covered: want that %t", r.Pending, r.Covered, !tt.want)
+			}
+			more := func(r *application.Record) { wait(r); r.Pending.Count = 2 }
+			if r := move.Back(now, app(moved(50, application.SyncFailed, more), synced), at(-50), "ada", "slow").Record; r.Pending == nil {
+				t.Error("a push whose ID was left out is forgotten")
+			}
+		})
 	}
 }

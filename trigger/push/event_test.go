@@ -18,7 +18,7 @@ func TestParseEvent(t *testing.T) {
 	t.Parallel()
 	p, err := push.ParseEvent([]byte(sample))
 	want := push.Push{
-		ID: "13cde686-328b-6117-af20-0e5566167482/cSbFju4nIlgdGYMK@1573869274", Repository: push.Repository{Account: "123456789012", Region: "us-west-2", Name: "my-repository-name"},
+		ID: "13cde686-328b-6117-af20-0e5566167482/cSbFju4nIlgdGYMK.HUDOujFe@1573869274", Repository: push.Repository{Account: "123456789012", Region: "us-west-2", Name: "my-repository-name"},
 		Tag: "latest", Digest: "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678", Time: time.Date(2019, 11, 16, 1, 54, 34, 0, time.UTC),
 	}
 	if err != nil || p != want {

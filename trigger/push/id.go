@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// An ID is EVENT/CONTENT@SECONDS. EVENT is EventBridge's ID, empty for what was
-// polled: there is no event then. CONTENT stands for repository, digest and tag, and
-// SECONDS are the push's time. The second half lets one push be known again that is
-// heard of in both ways. IDs of earlier versions are one of the halves without more.
+// An ID is EVENT/CONTENT.IMAGE@SECONDS. EVENT is EventBridge's ID, empty for what was
+// polled: there is no event then. CONTENT stands for repository, digest and tag, IMAGE
+// for repository and digest, and SECONDS are the push's time. CONTENT and SECONDS let
+// one push be known again that is heard of in both ways. IDs of earlier versions have no
+// IMAGE, or are EVENT or CONTENT alone.
 
 // apart is how much an event's time and that of its image can differ: the one has
 // whole seconds, and is stamped when the push is done.
@@ -28,8 +29,13 @@ func Polled(r Repository, digest, tag string, at time.Time) Push {
 }
 
 func (p Push) identify(event string) string {
-	sum := sha256.Sum256([]byte(p.Repository.String() + "@" + p.Digest + ":" + p.Tag))
-	return fmt.Sprintf("%s/%s@%d", event, base64.RawURLEncoding.EncodeToString(sum[:12]), p.Time.Unix())
+	image := p.Repository.String() + "@" + p.Digest
+	return fmt.Sprintf("%s/%s.%s@%d", event, hash(image + ":" + p.Tag)[:16], hash(image)[:8], p.Time.Unix())
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // Known says whether a push is among those with these IDs, whichever way they were
@@ -58,19 +64,46 @@ func (p Push) Known(ids []string) bool {
 	})
 }
 
-// parts of an ID; of an earlier version's bare is all there is.
+// ImageOf says whether one of the images, references with digests, is that of the push
+// with an ID, and none is another of its repository; and it gives the push's time.
+func ImageOf(id string, images []string) (at time.Time, ok bool) {
+	mine := parseID(id)
+	if mine.image == "" {
+		return time.Time{}, false
+	}
+	var in Repository
+	for _, i := range images {
+		if r, ecr := RepositoryOf(i); ecr && hash(r.String() + "@" + digestOf(i))[:8] == mine.image {
+			in, ok = r, true
+		}
+	}
+	for _, i := range images {
+		if r, _ := RepositoryOf(i); ok && r == in && hash(r.String() + "@" + digestOf(i))[:8] != mine.image {
+			return time.Time{}, false
+		}
+	}
+	return mine.at, ok
+}
+
+func digestOf(image string) string {
+	_, digest, _ := strings.Cut(image, "@")
+	return digest
+}
+
+// parts of an ID; of an earlier version's bare may be all there is.
 type parts struct {
-	event, content string
-	at             time.Time
-	bare           string
+	event, content, image string
+	at                    time.Time
+	bare                  string
 }
 
 func parseID(id string) parts {
 	i := strings.LastIndexByte(id, '/')
-	content, seconds, ok := strings.Cut(id[i+1:], "@")
+	what, seconds, ok := strings.Cut(id[i+1:], "@")
 	at, err := strconv.ParseInt(seconds, 10, 64)
 	if i < 0 || !ok || err != nil {
 		return parts{bare: id}
 	}
-	return parts{event: id[:i], content: content, at: time.Unix(at, 0)}
+	content, image, _ := strings.Cut(what, ".")
+	return parts{event: id[:i], content: content, image: image, at: time.Unix(at, 0)}
 }

@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,7 @@ func TestOnePushIsKnownInEitherWay(t *testing.T) {
 		{"the tag in another repository", polled("a", "x", 0.7), event(t, "1", "nova/user", "a", "x", 0), false},
 		{"an event that an earlier version recorded", push.Push{ID: "1"}, first, true},
 		{"another one", push.Push{ID: "2"}, first, false},
+		{"an event by the ID of an earlier version, and its image, polled", push.Push{ID: "1/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, polled("a", "x", 0.7), true},
 		{"an image that an earlier version polled", push.Push{ID: content(polled("a", "x", 0.7))}, polled("a", "x", 0.7), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,6 +76,42 @@ func TestOnePushIsKnownInEitherWay(t *testing.T) {
 
 // content is the part of a polled push's ID that was all of it once.
 func content(p push.Push) string {
-	text, _, _ := strings.Cut(strings.TrimPrefix(p.ID, "/"), "@")
+	text, _, _ := strings.Cut(strings.TrimPrefix(p.ID, "/"), ".")
 	return text
+}
+
+func TestTheImageOfAPushIsKnownAmongOthers(t *testing.T) {
+	t.Parallel()
+	const host = "025434362120.dkr.ecr.ap-northeast-1.amazonaws.com/"
+	image := func(name, letter string) string { return host + name + "@" + digest(letter) }
+	pushed := event(t, "1", "nova/auth", "a", "x", 7)
+	for _, tt := range []struct {
+		name   string
+		id     string
+		images []string
+		want   bool
+	}{
+		{"with its tag", pushed.ID, []string{image("nova/user:x", "b"), image("nova/auth:x", "a")}, true},
+		{"with another tag, as beside latest", pushed.ID, []string{image("nova/auth:y", "a")}, true},
+		{"without a tag", pushed.ID, []string{image("nova/auth", "a")}, true},
+		{"by another of the registry's hosts", pushed.ID, []string{"025434362120.dkr-ecr.ap-northeast-1.on.aws/nova/auth:x@" + digest("a")}, true},
+		{"twice", pushed.ID, []string{image("nova/auth:x", "a"), image("nova/auth:x", "a")}, true},
+		{"polled", polled("a", "x", 7).ID, []string{image("nova/auth:x", "a")}, true},
+		{"not beside another of its repository, which may have been to have it", pushed.ID, []string{image("nova/auth:x", "a"), image("nova/auth:x", "b")}, false},
+		{"nor as another", pushed.ID, []string{image("nova/auth:x", "b")}, false},
+		{"nor in another repository", pushed.ID, []string{image("nova/user:x", "a")}, false},
+		{"nor in another registry", pushed.ID, []string{"docker.io/nova/auth:x@" + digest("a")}, false},
+		{"nor without a digest", pushed.ID, []string{host + "nova/auth:x"}, false},
+		{"nor by the ID of an earlier version", "1/" + content(polled("a", "x", 7)) + "@1795176007", []string{image("nova/auth:x", "a")}, false},
+		{"nor by an older one", "1", []string{image("nova/auth:x", "a")}, false},
+		{"nor among none", pushed.ID, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			at, got := push.ImageOf(tt.id, tt.images)
+			if got != tt.want || got && !at.Equal(noon.Add(7*time.Second)) {
+				t.Errorf("%s among %q: %t at %s, want %t", tt.id, tt.images, got, at, tt.want)
+			}
+		})
+	}
 }

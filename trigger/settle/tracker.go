@@ -54,12 +54,8 @@ func NewTracker() *Tracker { return &Tracker{apps: map[string]*waiting{}} }
 func (t *Tracker) Add(app string, p push.Push, now time.Time, together bool, done func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w := t.apps[app]
-	if w == nil {
-		w = &waiting{items: map[string]*item{}}
-		t.apps[app] = w
-	}
-	if together && commitRE.MatchString(p.Tag) {
+	w := t.of(app)
+	if together {
 		w.remember(p, now)
 	}
 	if i := w.items[p.ID]; i != nil {
@@ -74,7 +70,27 @@ func (t *Tracker) Add(app string, p push.Push, now time.Time, together bool, don
 	return true
 }
 
+// Remember remembers the tag of a push that an Application need not wait for, for the
+// set that later ones complete.
+func (t *Tracker) Remember(app string, p push.Push, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.of(app).remember(p, now)
+}
+
+func (t *Tracker) of(app string) *waiting {
+	w := t.apps[app]
+	if w == nil {
+		w = &waiting{items: map[string]*item{}}
+		t.apps[app] = w
+	}
+	return w
+}
+
 func (w *waiting) remember(p push.Push, now time.Time) {
+	if !commitRE.MatchString(p.Tag) {
+		return
+	}
 	i := slices.IndexFunc(w.tags, func(t tagged) bool { return t.tag == p.Tag })
 	if i < 0 {
 		if len(w.tags) == maxTags {

@@ -95,6 +95,21 @@ func TestASetIsCompletedAlsoWhenItsFirstHalfHasTakenEffect(t *testing.T) {
 	}
 }
 
+func TestASetIsCompletedAlsoWhenItsFirstHalfNeedNotBeWaitedFor(t *testing.T) {
+	t.Parallel()
+	a, b := push.Repository{Name: "a"}, push.Repository{Name: "b"}
+	rules := settle.Rules{Quiet: 20 * time.Second, Together: map[push.Repository]bool{a: true, b: true}, TogetherMaxWait: 30 * time.Minute}
+	tr := settle.NewTracker()
+	tr.Remember("app", push.Push{ID: "1", Repository: a, Tag: sha}, noon)
+	if got := tr.Batch("app", rules); tr.Len() != 0 || !got.Ready.IsZero() {
+		t.Errorf("%d wait, until %s", tr.Len(), got.Ready)
+	}
+	tr.Add("app", push.Push{ID: "2", Repository: b, Tag: sha}, noon.Add(time.Minute), true, nil)
+	if got := tr.Batch("app", rules); !got.Ready.Equal(noon.Add(time.Minute)) {
+		t.Errorf("ready at %s, want as soon as the second half is there", got.Ready)
+	}
+}
+
 func TestATagThatEverySetHasCompletesNone(t *testing.T) {
 	t.Parallel()
 	rules := settle.Rules{

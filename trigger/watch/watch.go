@@ -292,7 +292,13 @@ func (w *Watcher) Deliver(d push.Delivery) {
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		app := w.get(key)
-		return app != nil && move.Covered(w.now(), app, d.Push)
+		if app == nil || !move.Covered(w.now(), app, d.Push) {
+			return false
+		}
+		if app.Settings.Together {
+			w.tracker.Remember(key, d.Push, time.Now())
+		}
+		return true
 	})
 	if len(keys) == 0 {
 		w.o.Metrics.Pushes.WithLabelValues("covered").Inc()
