@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -55,9 +56,12 @@ func (w *World) StartTrigger(ctx context.Context) error {
 	return w.rolledOut(ctx, "argocd", "deployment/"+triggerName)
 }
 
-// StopTrigger scales it to nothing, so that nobody else moves as-of.
+// StopTrigger scales it to nothing, if it is there, so that nobody else moves as-of.
 func (w *World) StopTrigger(ctx context.Context) error {
-	_, err := w.cluster.kube(ctx, "-n", "argocd", "scale", "deployment/"+triggerName, "--replicas=0")
+	_, err := w.Kube.AppsV1().Deployments("argocd").Patch(ctx, triggerName, types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
 	return err
 }
 
