@@ -27,7 +27,8 @@ func (f Func) Look(ctx context.Context) verdict.Finding { return f(ctx) }
 // ctx ends.
 type Retry struct {
 	Check Check
-	// Interval is the pause between two looks. Required.
+	// Interval is the pause between two looks; the first ones are an eighth, a quarter
+	// and half as long, as what is not there yet mostly comes at once. Required.
 	Interval time.Duration
 	// Wake starts the next look before Interval is over. Optional.
 	Wake func() <-chan struct{}
@@ -60,7 +61,7 @@ func (r Retry) Look(ctx context.Context) (verdict.Finding, int) {
 		if r.Say != nil {
 			r.Say(f)
 		}
-		pause := time.NewTimer(r.Interval)
+		pause := time.NewTimer(r.Interval >> max(0, 4-looks))
 		select {
 		case <-ctx.Done():
 		case <-pause.C:

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,6 +52,23 @@ func TestTheTimeRunsOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheFirstPausesAreShort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var looks []time.Duration
+		began := time.Now()
+		check.Retry{Interval: 8 * time.Second, Check: check.Func(func(context.Context) verdict.Finding {
+			if looks = append(looks, time.Since(began)); len(looks) == 6 {
+				return verdict.Pass("an answer")
+			}
+			return verdict.Fail("pod/a", "an answer", "no answer")
+		})}.Look(t.Context())
+		if want := []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 23 * time.Second}; !slices.Equal(looks, want) {
+			t.Errorf("looked at %s, want at %s", looks, want)
+		}
+	})
 }
 
 func TestACheckThatPanics(t *testing.T) {
