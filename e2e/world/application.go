@@ -204,7 +204,9 @@ func (a *Application) Spec(ctx context.Context) (map[string]any, error) {
 // there last.
 func (a *Application) Wait(ctx context.Context, limit time.Duration, what string, ok func(State) bool) (State, error) {
 	var last State
-	err := until(ctx, limit, what, func(ctx context.Context) (bool, string) {
+	// Applications are large: more often would cost the API server what it has to do
+	// for that which is waited for.
+	err := untilEach(ctx, 400*time.Millisecond, limit, what, func(ctx context.Context) (bool, string) {
 		s, err := a.Get(ctx)
 		if err != nil {
 			return false, fmt.Sprintf("%s (%v)", last, err)

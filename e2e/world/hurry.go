@@ -2,9 +2,12 @@ package world
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 )
@@ -12,11 +15,24 @@ import (
 // hurryAnnotation says nothing to anybody. That it changes is what counts.
 const hurryAnnotation = "lab.nova/hurry"
 
-// hurry has Argo CD go on with a running sync at once. By itself it waits five
-// seconds after a resource or a hook has changed, but it looks at each Application
-// that is written to.
+// hurry has Argo CD go on with a running sync as soon as there is something to go on
+// with. By itself it waits five seconds after a resource or a hook has changed, but it
+// looks at each Application that is written to. While a rollout goes on there is nothing
+// to see, and each look costs what the rollout could use.
 func (w *World) hurry(ctx context.Context) {
-	changed := w.changed(ctx)
+	factory := informers.NewSharedInformerFactoryWithOptions(w.Kube, 0, informers.WithNamespace(Namespace))
+	deployments := factory.Apps().V1().Deployments()
+	changed := make(chan struct{}, 1)
+	tell := func(any) {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	handler := cache.ResourceEventHandlerFuncs{AddFunc: tell, UpdateFunc: func(_, o any) { tell(o) }}
+	_, _ = factory.Batch().V1().Jobs().Informer().AddEventHandler(handler)
+	_, _ = deployments.Informer().AddEventHandler(handler)
+	factory.Start(ctx.Done())
 	for {
 		select {
 		case <-ctx.Done():
@@ -25,7 +41,8 @@ func (w *World) hurry(ctx context.Context) {
 			time.Sleep(200 * time.Millisecond) // Argo CD hears of it, too; others change as well
 		case <-time.After(time.Second):
 		}
-		if w.patient.Load() {
+		all, err := deployments.Lister().List(labels.Everything())
+		if err != nil || w.patient.Load() || slices.ContainsFunc(all, rollingOut) {
 			continue
 		}
 		// An error is the next round's to repeat: this only saves time.
@@ -35,25 +52,18 @@ func (w *World) hurry(ctx context.Context) {
 	}
 }
 
-// changed tells, until ctx ends, that a Job or a Deployment of Nova has come to what
-// a sync waits for, or may have.
-func (w *World) changed(ctx context.Context) <-chan struct{} {
-	changed := make(chan struct{}, 1)
-	tell := func(o any) {
-		if d, ok := o.(*appsv1.Deployment); ok && d.Status.AvailableReplicas != d.Status.Replicas {
-			return // a rollout goes on
-		}
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
+// rollingOut says whether a Deployment is neither what was asked for nor given up.
+func rollingOut(d *appsv1.Deployment) bool {
+	s, replicas := d.Status, int32(1)
+	if d.Spec.Replicas != nil {
+		replicas = *d.Spec.Replicas
 	}
-	handler := cache.ResourceEventHandlerFuncs{AddFunc: tell, UpdateFunc: func(_, o any) { tell(o) }}
-	factory := informers.NewSharedInformerFactoryWithOptions(w.Kube, 0, informers.WithNamespace(Namespace))
-	_, _ = factory.Batch().V1().Jobs().Informer().AddEventHandler(handler)
-	_, _ = factory.Apps().V1().Deployments().Informer().AddEventHandler(handler)
-	factory.Start(ctx.Done())
-	return changed
+	if s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == replicas && s.AvailableReplicas == replicas && s.Replicas == replicas {
+		return false
+	}
+	return !slices.ContainsFunc(s.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse
+	})
 }
 
 // Patient leaves Argo CD at its own pace until the function that it returns is

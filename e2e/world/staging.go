@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/proerror77/nova-staging/internal/novaworld"
 	"github.com/proerror77/nova-staging/internal/release"
@@ -37,7 +39,7 @@ func (w *World) CreateApplication(ctx context.Context, asOf string) error {
 // on.
 func (w *World) HelpApplication() {
 	w.helpers.Do(func() {
-		go w.answerIngresses(w.running)
+		w.answerIngresses(w.running)
 		go w.hurry(w.running)
 	})
 }
@@ -230,21 +232,18 @@ func (w *World) SmokeVerdict(ctx context.Context, check string) (string, error) 
 // answerIngresses gives Ingresses an address, as an ingress controller does:
 // Argo CD takes them to be progressing until then, and the cluster has none.
 func (w *World) answerIngresses(ctx context.Context) {
-	for ctx.Err() == nil {
-		list, err := w.Kube.NetworkingV1().Ingresses(Namespace).List(ctx, metav1.ListOptions{})
-		if err == nil {
-			for _, i := range list.Items {
-				if len(i.Status.LoadBalancer.Ingress) == 0 {
-					i.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "127.0.0.1"}}
-					_, _ = w.Kube.NetworkingV1().Ingresses(Namespace).UpdateStatus(ctx, &i, metav1.UpdateOptions{})
-				}
-			}
+	answer := func(o any) {
+		i, ok := o.(*networkingv1.Ingress)
+		if !ok || len(i.Status.LoadBalancer.Ingress) > 0 {
+			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(500 * time.Millisecond):
-		}
+		i = i.DeepCopy()
+		i.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "127.0.0.1"}}
+		_, _ = w.Kube.NetworkingV1().Ingresses(Namespace).UpdateStatus(ctx, i, metav1.UpdateOptions{})
 	}
+	factory := informers.NewSharedInformerFactoryWithOptions(w.Kube, time.Second, informers.WithNamespace(Namespace))
+	_, _ = factory.Networking().V1().Ingresses().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: answer, UpdateFunc: func(_, o any) { answer(o) }})
+	factory.Start(ctx.Done())
 }
 
 // exportState writes what kubectl says of the Application and of Nova's objects

@@ -9,6 +9,10 @@ import (
 // until polls often until look says that it is so. The error says what was waited
 // for and what look said last.
 func until(ctx context.Context, limit time.Duration, what string, look func(context.Context) (ok bool, seen string)) error {
+	return untilEach(ctx, 200*time.Millisecond, limit, what, look)
+}
+
+func untilEach(ctx context.Context, pause, limit time.Duration, what string, look func(context.Context) (ok bool, seen string)) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
@@ -19,7 +23,7 @@ func until(ctx context.Context, limit time.Duration, what string, look func(cont
 		select {
 		case <-limited.Done():
 			return fmt.Errorf("waited %s until %s; last seen: %s", limit, what, seen)
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
