@@ -13,9 +13,10 @@ import (
 )
 
 func TestStores(t *testing.T) {
+	var v verified
 	testenv.Test(t, features.New("Redis Sentinel and Kafka").
 		Assess("are looked at by smoke, for real", step(func(ctx context.Context, t *testing.T) {
-			baseline(ctx, t)
+			v = baseline(ctx, t)
 			dirty()
 			asOf, began := world.Now(), time.Now()
 			need(t, w.Application.SetPath(ctx, world.StoresOverlay, asOf))
@@ -30,8 +31,26 @@ func TestStores(t *testing.T) {
 				}
 			}
 		})).
+		Assess("and not any more, when they are not asked for: the services run on in the same Pods", step(func(ctx context.Context, t *testing.T) {
+			asOf := world.Now()
+			need(t, w.Application.SetPath(ctx, world.Overlay, asOf))
+			s, err := w.Deployed(ctx, asOf)
+			need(t, err)
+			checkFullSync(t, s, asOf)
+			for _, check := range []string{"redis-sentinel", "kafka"} {
+				verdict, err := w.SmokeVerdict(ctx, check)
+				need(t, err)
+				if verdict != "skipped" {
+					t.Errorf("smoke's check %s: %q, want skipped", check, verdict)
+				}
+			}
+			samePods(ctx, t, v.pods)
+			clean = v.sha
+		})).
 		Teardown(step(func(ctx context.Context, t *testing.T) {
-			need(t, w.Application.SetPath(ctx, world.Overlay, world.Now()))
+			if clean == "" { // it has not come so far
+				need(t, w.Application.SetPath(ctx, world.Overlay, world.Now()))
+			}
 		})).
 		Feature())
 }
