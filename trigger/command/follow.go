@@ -48,15 +48,23 @@ func (m *manual) follow(ctx context.Context, app *application.Application) (*app
 			app, failing = fresh, time.Time{}
 		case ctx.Err() != nil:
 			return app, fmt.Errorf("application %s: no verdict yet: %w", app.Key(), err)
-		case errors.Is(err, cluster.ErrNotFound), errors.Is(err, cluster.ErrDenied):
-			return app, err
-		case failing.IsZero():
-			failing = time.Now()
-			m.say("%s: the cluster can not be reached, will try again: %v", app.Key(), err)
-		case time.Since(failing) > patience:
-			return app, fmt.Errorf("%w: %w", errUnreachable, err)
+		case !m.endures(&failing, err):
+			return app, m.unreachable(err)
 		}
 	}
+}
+
+// endures says whether to try again in spite of an error; failing is since when there
+// have been only errors.
+func (m *manual) endures(failing *time.Time, err error) bool {
+	if errors.Is(err, cluster.ErrNotFound) || errors.Is(err, cluster.ErrDenied) {
+		return false
+	}
+	if failing.IsZero() {
+		*failing = time.Now()
+		m.say("%s: the cluster can not be reached, will try again: %v", m.app, err)
+	}
+	return time.Since(*failing) <= patience
 }
 
 // outcome says whether the verdict on what was asked for is known, and as which

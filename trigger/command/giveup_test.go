@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/proerror77/nova-staging/internal/argotest"
@@ -50,6 +51,32 @@ func TestOnceSaysWhatItHasWaitedFor(t *testing.T) {
 				t.Errorf("exit status %d and %q, want 124 and %q", code, stderr, tt.says)
 			}
 		})
+	}
+}
+
+// TestOnceWaitsOnWhileTheAPIServerIsAway has it away while a sync runs.
+func TestOnceWaitsOnWhileTheAPIServerIsAway(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(busy)
+	var reads atomic.Int32
+	w.API.Intercept = func(rw http.ResponseWriter, r *http.Request) bool {
+		n := reads.Add(1)
+		if n == 6 {
+			w.API.Update("argocd", "busy", func(o map[string]any) { delete(o["status"].(map[string]any), "operationState") })
+		}
+		if n < 3 || n > 5 {
+			return false
+		}
+		rw.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	code, _, stderr := w.CLI("once", "-a", "busy", "--poll-interval", "20ms", "--timeout", "30s")
+	if code != 0 || strings.Count(stderr, "can not be reached, will try again") != 1 {
+		t.Errorf("exit status %d and %q, want 0, and one line about the outage", code, stderr)
+	}
+	if at := w.API.AsOf("argocd", "busy"); at == triggertest.Start {
+		t.Error("as-of was not moved")
 	}
 }
 

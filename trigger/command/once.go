@@ -238,12 +238,19 @@ func orText(s, or string) string {
 // nothing was moved.
 func (m *manual) move(ctx context.Context, change func(*application.Application, move.Now) (application.Change, error)) (*application.Application, error) {
 	said := ""
+	var failing time.Time
 	for {
 		app, err := m.conn.Get(ctx, m.app.namespace, m.app.name)
-		if err != nil && ctx.Err() != nil && said != "" {
+		switch {
+		case err == nil:
+			failing = time.Time{}
+		case ctx.Err() != nil && said != "":
 			return nil, fmt.Errorf("application %s: as-of was not moved: %s", m.app, said)
-		}
-		if err != nil {
+		// Nothing has been written: nothing can be done twice.
+		case said != "" && m.endures(&failing, err):
+			pause(ctx, m.poll)
+			continue
+		default:
 			return nil, m.unreachable(err)
 		}
 		busy := ""
