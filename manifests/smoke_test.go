@@ -140,6 +140,11 @@ func TestTheHookCanNeitherHangNorVanish(t *testing.T) {
 	}
 }
 
+func TestSmokesMemoryLimitIsAboveGosOwn(t *testing.T) {
+	t.Parallel()
+	wantLimitAboveGosOwn(t, one[*batchv1.Job](t, staging(t)).Spec.Template.Spec.Containers[0])
+}
+
 // TestADrainedNodeDoesNotFailTheSync wants the first rule to let the Job run again:
 // the first that matches decides, and a smoke that is told to stop ends with a code of
 // its own.

@@ -21,13 +21,14 @@ import (
 // Prober sends requests, at most a given number at the same time. Make one
 // with [New].
 type Prober struct {
-	reach reach.Reach
-	slots *semaphore.Weighted
+	reach  reach.Reach
+	slots  *semaphore.Weighted
+	memory *semaphore.Weighted // bytes of long bodies
 }
 
 // New makes a prober with room for that many open connections.
 func New(r reach.Reach, connections int) *Prober {
-	return &Prober{reach: r, slots: semaphore.NewWeighted(int64(connections))}
+	return &Prober{reach: r, slots: semaphore.NewWeighted(int64(connections)), memory: semaphore.NewWeighted(room)}
 }
 
 // Request is one GET.
@@ -57,13 +58,23 @@ type Answer struct {
 	// itself lacks), so that nothing can be said about the target.
 	Unreachable bool
 	Took        time.Duration
+
+	done func()
+}
+
+// Done says that Body is not looked at any more: others may use its memory.
+func (a Answer) Done() {
+	if a.done != nil {
+		a.done()
+	}
 }
 
 // ErrUnreachable is wrapped by a Reach's errors when the way to the target, not
 // the target, is what failed.
 var ErrUnreachable = reach.ErrWay
 
-// Get sends the request. It returns soon after the timeout or ctx's end.
+// Get sends the request. It returns soon after the timeout or ctx's end. Call the
+// answer's Done once, or long bodies will find no room in the end.
 func (p *Prober) Get(ctx context.Context, r Request) Answer {
 	if err := p.slots.Acquire(ctx, 1); err != nil {
 		return Answer{Err: fmt.Errorf("no request was sent: %w", context.Cause(ctx)), Unreachable: true}
@@ -100,15 +111,21 @@ func (p *Prober) get(parent context.Context, r Request) Answer {
 	}
 	defer res.Body.Close()
 	a := Answer{Status: res.StatusCode, Header: res.Header}
-	a.Body, err = io.ReadAll(io.LimitReader(res.Body, r.MaxBody+1))
+	a.Body, err = io.ReadAll(io.LimitReader(res.Body, min(r.MaxBody+1, beginning)))
+	if err == nil && len(a.Body) == beginning {
+		a.Body, a.done, err = rest(ctx, p.memory, a.Body, res.Body, r.MaxBody)
+	}
 	if int64(len(a.Body)) > r.MaxBody {
 		a.Body, a.TooLong = a.Body[:r.MaxBody], true
 		return a
 	}
 	if err != nil {
 		what := fmt.Sprintf("status %d, but the body broke off after %d bytes", res.StatusCode, len(a.Body))
+		if errors.Is(err, errNoRoom) {
+			what = fmt.Sprintf("status %d, but there was %v", res.StatusCode, errNoRoom)
+		}
 		a.Err = explain(ctx, what, err, time.Since(begun))
-		a.Unreachable = errors.Is(err, ErrUnreachable)
+		a.Unreachable = errors.Is(err, ErrUnreachable) || errors.Is(err, errNoRoom)
 	}
 	return a
 }

@@ -78,6 +78,7 @@ func (v *service) askHealth(ctx context.Context, t reach.Target, expect health.E
 					Target: t, Path: v.conf.Healthy(), Host: v.conf.Health.Host, Accept: "application/json, */*;q=0.5",
 					Timeout: v.conf.RequestTimeout.Std(), MaxBody: health.MaxBody,
 				})
+				defer a.Done()
 				return healthFinding(t, v.conf.Healthy(), a, expect)
 			})
 		}()
@@ -125,6 +126,7 @@ func (v *service) askMetrics(ctx context.Context, t reach.Target) verdict.Findin
 		Target: t, Path: v.conf.Measured(), Accept: exposition.Accept,
 		Timeout: v.conf.RequestTimeout.Std(), MaxBody: exposition.MaxBody,
 	})
+	defer a.Done()
 	status, err := health.Compile(health.Rules{Status: []int{200}})
 	if err != nil {
 		return verdict.Unknown(target, "status 200", err.Error())
