@@ -217,12 +217,26 @@ func byHandIsTheTemplate(t *testing.T, a *motoaccount.Account) {
 			t.Errorf("the queue's %s is %s, want %s", name, got, want)
 		}
 	}
-	policy, err := motoaccount.ParsePolicy(queue.Attributes["Policy"])
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"nova-trigger", "nova-trigger-dead-letters"} {
+		var queue struct{ Attributes map[string]string }
+		a.JSON(t, &queue, "sqs", "get-queue-attributes", "--queue-url", a.URL+"/"+motoaccount.ID+"/"+name, "--attribute-names", "All")
+		policy, err := motoaccount.ParsePolicy(queue.Attributes["Policy"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := policy.Statement[0]; s.Action[0] != "sqs:SendMessage" || s.Resource[0] != "arn:aws:sqs:ap-northeast-1:025434362120:"+name || !strings.Contains(queue.Attributes["Policy"], "rule/nova-trigger") {
+			t.Errorf("the policy of %s is %s", name, queue.Attributes["Policy"])
+		}
 	}
-	if s := policy.Statement[0]; s.Action[0] != "sqs:SendMessage" || !strings.Contains(queue.Attributes["Policy"], "rule/nova-trigger") {
-		t.Errorf("the queue's policy is %s", queue.Attributes["Policy"])
+	var targets struct {
+		Targets []struct {
+			ARN              string
+			DeadLetterConfig struct{ ARN string }
+		}
+	}
+	a.JSON(t, &targets, "events", "list-targets-by-rule", "--rule", "nova-trigger")
+	if len(targets.Targets) != 1 || targets.Targets[0].DeadLetterConfig.ARN != "arn:aws:sqs:ap-northeast-1:025434362120:nova-trigger-dead-letters" {
+		t.Errorf("what can not be delivered is not kept: %+v", targets)
 	}
 	if !strings.Contains(queue.Attributes["RedrivePolicy"], "nova-trigger-dead-letters") {
 		t.Errorf("the queue's dead letters go to %s", queue.Attributes["RedrivePolicy"])

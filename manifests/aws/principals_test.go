@@ -18,24 +18,40 @@ func resource(t *testing.T, name string) map[string]any {
 	return r["Properties"].(map[string]any)
 }
 
-// TestOnlyTheRuleMaySendToTheQueue: EventBridge acts for every account, so that the
+// TestOnlyTheRuleMaySendToTheQueues: EventBridge acts for every account, so that the
 // service alone as principal lets anybody's rule in.
-func TestOnlyTheRuleMaySendToTheQueue(t *testing.T) {
+func TestOnlyTheRuleMaySendToTheQueues(t *testing.T) {
 	t.Parallel()
-	got := resource(t, "QueuePolicy")["PolicyDocument"].(map[string]any)["Statement"]
-	want := []any{
-		map[string]any{
-			"Sid": "OnlyThisRule", "Effect": "Allow", "Principal": map[string]any{"Service": "events.amazonaws.com"},
-			"Action": "sqs:SendMessage", "Resource": "Queue.Arn",
-			"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": "Rule.Arn"}},
-		},
-		map[string]any{
-			"Sid": "OnlyEncrypted", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "Queue.Arn",
-			"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
-		},
+	for policy, queue := range map[string]string{"QueuePolicy": "Queue", "DeadLetterQueuePolicy": "DeadLetterQueue"} {
+		p := resource(t, policy)
+		got := []any{p["Queues"], p["PolicyDocument"].(map[string]any)["Statement"]}
+		want := []any{[]any{queue}, []any{
+			map[string]any{
+				"Sid": "OnlyThisRule", "Effect": "Allow", "Principal": map[string]any{"Service": "events.amazonaws.com"},
+				"Action": "sqs:SendMessage", "Resource": queue + ".Arn",
+				"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": "Rule.Arn"}},
+			},
+			map[string]any{
+				"Sid": "OnlyEncrypted", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": queue + ".Arn",
+				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+			},
+		}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", policy, diff)
+		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the queue's policy (-want +got):\n%s", diff)
+}
+
+// What EventBridge gives up on is kept, where the alarm looks.
+func TestWhatCanNotBeDeliveredIsKept(t *testing.T) {
+	t.Parallel()
+	target := resource(t, "Rule")["Targets"].([]any)[0].(map[string]any)
+	if diff := cmp.Diff(map[string]any{"Arn": "DeadLetterQueue.Arn"}, target["DeadLetterConfig"]); diff != "" {
+		t.Errorf("the target's dead-letter queue (-want +got):\n%s", diff)
+	}
+	dimensions := resource(t, "DeadLettersAlarm")["Dimensions"].([]any)
+	if diff := cmp.Diff([]any{map[string]any{"Name": "QueueName", "Value": "DeadLetterQueue.QueueName"}}, dimensions); diff != "" {
+		t.Errorf("what the alarm looks at (-want +got):\n%s", diff)
 	}
 }
 
