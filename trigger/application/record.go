@@ -53,6 +53,9 @@ type Record struct {
 	// Covered are the newest pushes that the instant takes in, by their IDs:
 	// what arrives twice is known again.
 	Covered []string `json:"covered,omitempty"`
+	// Images are those that the sync at the instant held, or at Bad after a rollback,
+	// as the IDs of pushes name them: the next sync, a self-heal's too, hides that one.
+	Images []string `json:"images,omitempty"`
 	// Before is what Argo CD's status showed when as-of was moved: what is the
 	// same later is no answer to the move.
 	Before Before `json:"before,omitzero"`
@@ -90,6 +93,15 @@ func (b Before) another(o Operation) bool {
 // comparedSince says whether a comparison is not the one that was there at the move.
 func (b Before) comparedSince(c Comparison) bool {
 	return c.ReconciledAt != "" && (c.ReconciledAt != b.Reconciled || !b.Compared.IsZero() && !c.AsOf.Equal(b.Compared))
+}
+
+// Newest is the newest instant that the record knows of: Instant, or Bad after a
+// rollback.
+func (r Record) Newest() time.Time {
+	if r.Bad.After(r.Instant) {
+		return r.Bad
+	}
+	return r.Instant
 }
 
 // Pending is a set of pushes that waits.

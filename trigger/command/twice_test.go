@@ -64,10 +64,12 @@ func TestABadPushThatCIDeploysIsNotDeployedAgain(t *testing.T) {
 		name   string
 		late   bool // the sync does not list the image yet
 		settle string
+		args   []string
 	}{
-		{"known to be in the sync that runs", false, "100ms"},
-		{"remembered, as the sync does not list it yet", true, "100ms"},
-		{"still settling when the sync fails", true, "20s"},
+		{"known to be in the sync that runs", false, "100ms", nil},
+		{"known to be in the sync that runs, and polled again after the rollback", false, "100ms", []string{"--poll", "--poll-interval", "1s", "--poll-budget", "6000"}},
+		{"remembered, as the sync does not list it yet", true, "100ms", nil},
+		{"still settling when the sync fails", true, "20s", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -99,7 +101,7 @@ func TestABadPushThatCIDeploysIsNotDeployedAgain(t *testing.T) {
 				asked <- fmt.Sprintf("exit status %d\n%s", code, stderr)
 			}()
 			w.Syncing("nova", good)
-			p = w.Watch()
+			p = w.Watch(tt.args...)
 			heard := regexp.MustCompile(`(?m)^nova_trigger_pushes_total\{result="(accepted|covered)"\} [1-9]`)
 			w.Eventually("trigger has heard of them", func() bool {
 				_, metrics := triggertest.Get(t, p.URL+"/metrics")

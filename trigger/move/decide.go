@@ -158,6 +158,9 @@ func Judge(now Now, app *application.Application, o Options) (Action, bool) {
 		}
 	}
 	r.Covered, r.Pending = dealtWith(app)
+	if r.Bad.IsZero() {
+		r.Images = held(app, r.Instant)
+	}
 	r.Verdict, r.Message, r.VerdictAt = v, why, now.Wall.UTC().Truncate(time.Second)
 	return Action{Outcome: Judged, Change: application.Change{Record: r}, Why: why}, true
 }
@@ -215,16 +218,28 @@ func Covered(now Now, app *application.Application, p push.Push) bool {
 	return p.Time.Before(Reference(now, app).Add(-Margin)) || tookIn(app, p.ID)
 }
 
-// tookIn says whether the last sync with hooks holds the image that was pushed, at an
-// instant that takes the push in. Seen there, it leaves no doubt of clocks that differ, or
-// of a listing that was late: it need not be older by [Margin].
+// tookIn says whether the last sync with hooks, or that at the newest instant of the
+// record, holds the image that was pushed, at an instant that takes the push in. Seen
+// there, it leaves no doubt of clocks that differ, or of a listing that was late: it need
+// not be older by [Margin].
 func tookIn(app *application.Application, id string) bool {
-	o := app.Operation
-	if o.Partial {
-		return false
+	in := func(images []string, at time.Time) bool {
+		pushed, ok := push.ImageOf(id, images)
+		return ok && !pushed.Add(After).After(at)
 	}
-	pushed, ok := push.ImageOf(id, o.Images)
-	return ok && !pushed.Add(After).After(o.AsOf)
+	o, r := app.Operation, app.Record
+	return in(r.Images, r.Newest()) || !o.Partial && in(push.Images(o.Images), o.AsOf)
+}
+
+// held are the images that the sync at an instant is known to have held.
+func held(app *application.Application, at time.Time) []string {
+	if o := app.Operation; !o.Partial && o.AsOf.Equal(at) && len(o.Images) > 0 {
+		return push.Images(o.Images)
+	}
+	if app.Record.Newest().Equal(at) {
+		return app.Record.Images
+	}
+	return nil
 }
 
 // dealtWith gives what a record has taken in, and what still waits, once the last
@@ -337,11 +352,17 @@ func Back(now Now, app *application.Application, to time.Time, by, why string) a
 		bad = old.Bad
 	}
 	covered, pending := dealtWith(app)
+	// An instant that a person set ahead of the clock tells nothing of what is pushed
+	// until it comes.
+	var images []string
+	if !bad.After(now.Registry.Add(Margin)) {
+		images = held(app, bad)
+	}
 	r := application.Record{
 		Instant: to, From: value(app), Kind: application.Rollback, By: by, Reason: "rollback from " + application.FormatInstant(app.AsOf),
 		MovedAt: now.Wall.UTC().Truncate(time.Second), Before: app.Status(),
 		PushedAt: old.PushedAt, Covered: covered, Pending: pending,
-		Bad: bad, BadMessage: why,
+		Bad: bad, BadMessage: why, Images: images,
 	}
 	return application.Change{To: to, Record: r}
 }

@@ -191,3 +191,52 @@ func TestWhatTheLastSyncHoldsIsNotDeployedAgain(t *testing.T) {
 		})
 	}
 }
+
+// The rollback's sync, or a self-heal's, takes the place of the one that is known to have
+// held an image, and polling tells of it again.
+func TestWhatASyncHeldIsRemembered(t *testing.T) {
+	t.Parallel()
+	auth := push.Repository{Account: "025434362120", Region: "ap-northeast-1", Name: "nova/auth"}
+	pushed := func(digest, tag string, seconds float64) push.Push {
+		return push.Polled(auth, "sha256:"+digest, tag, at(seconds))
+	}
+	now, o := move.Now{Wall: at(90), Registry: at(90)}, move.Options{By: "test"}
+	held := func(a *application.Application) {
+		failing(a)
+		a.Operation.Images = []string{"025434362120.dkr.ecr.ap-northeast-1.amazonaws.com/nova/auth:t@sha256:a"}
+	}
+	selfHeal := func(a *application.Application) { a.Operation.Partial, a.Operation.Images = true, nil }
+	rolledBack := func(c application.Change) *application.Application {
+		return app(func(a *application.Application) {
+			a.Record, a.AsOf = c.Record, c.To
+			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: c.To}
+		})
+	}
+	failed := rolledBack(move.Decide(now, app(moved(50, ""), seen, held), settle.Batch{}, o).Change)
+	verified := move.Decide(now, app(moved(50, ""), seen, held, func(a *application.Application) { a.Operation.Phase = application.Succeeded }), settle.Batch{}, o)
+	healed := app(func(a *application.Application) { a.Record, a.AsOf = verified.Change.Record, at(50) }, selfHeal)
+	ahead := app(moved(-50, application.Verified), func(a *application.Application) { a.AsOf = at(900) }, held)
+	for name, tt := range map[string]struct {
+		app  *application.Application
+		want bool
+	}{
+		"after a rollback":                                 {failed, true},
+		"after another, further back":                      {rolledBack(move.Back(now, failed, at(-100), "ada", "slow")), true},
+		"after a self-heal":                                {healed, true},
+		"after a self-heal and a rollback by hand":         {rolledBack(move.Back(now, healed, at(-50), "ada", "slow")), true},
+		"after a rollback from an instant not come yet":    {rolledBack(move.Back(now, ahead, at(-50), "ada", "a typing error")), false},
+		"after a rollback from what a self-heal alone told": {rolledBack(move.Back(now, app(moved(50, application.Verified), held, selfHeal), at(-50), "ada", "slow")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := move.Covered(now, tt.app, pushed("a", "t", 48)); got != tt.want {
+				t.Errorf("it is covered: %t, want %t", got, tt.want)
+			}
+			for what, p := range map[string]push.Push{"another image": pushed("b", "t", 48), "it, tagged a little before the instant": pushed("a", "u", 49), "it, tagged after the instant": pushed("a", "u", 60)} {
+				if move.Covered(now, tt.app, p) {
+					t.Errorf("%s is covered", what)
+				}
+			}
+		})
+	}
+}

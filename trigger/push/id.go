@@ -64,25 +64,30 @@ func (p Push) Known(ids []string) bool {
 	})
 }
 
-// ImageOf says whether one of the images, references with digests, is that of the push
-// with an ID, and none is another of its repository; and it gives the push's time.
+// ImageOf says whether the image of the push with an ID is among some, as [Images] gives
+// them; and it gives the push's time.
 func ImageOf(id string, images []string) (at time.Time, ok bool) {
 	mine := parseID(id)
-	if mine.image == "" {
-		return time.Time{}, false
-	}
-	var in Repository
-	for _, i := range images {
-		if r, ecr := RepositoryOf(i); ecr && hash(r.String() + "@" + digestOf(i))[:8] == mine.image {
-			in, ok = r, true
+	return mine.at, mine.image != "" && slices.Contains(images, mine.image)
+}
+
+// Images gives, as in IDs, the images that references with digests stand for. One beside
+// another of its repository is left out: either may have been to be the other.
+func Images(references []string) []string {
+	in := map[Repository][]string{}
+	for _, ref := range references {
+		if r, ok := RepositoryOf(ref); ok {
+			in[r] = append(in[r], hash(r.String() + "@" + digestOf(ref))[:8])
 		}
 	}
-	for _, i := range images {
-		if r, _ := RepositoryOf(i); ok && r == in && hash(r.String() + "@" + digestOf(i))[:8] != mine.image {
-			return time.Time{}, false
+	var all []string
+	for _, images := range in {
+		if images = slices.Compact(images); len(images) == 1 {
+			all = append(all, images[0])
 		}
 	}
-	return mine.at, ok
+	slices.Sort(all)
+	return all
 }
 
 func digestOf(image string) string {

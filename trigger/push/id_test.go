@@ -108,7 +108,7 @@ func TestTheImageOfAPushIsKnownAmongOthers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			at, got := push.ImageOf(tt.id, tt.images)
+			at, got := push.ImageOf(tt.id, push.Images(tt.images))
 			if got != tt.want || got && !at.Equal(noon.Add(7*time.Second)) {
 				t.Errorf("%s among %q: %t at %s, want %t", tt.id, tt.images, got, at, tt.want)
 			}
