@@ -57,6 +57,8 @@ func (p Push) Known(ids []string) bool {
 			return other.bare == mine.event || mine.event == "" && other.bare == mine.content
 		case mine.content != other.content:
 			return false
+		case mine.event == other.event && mine.at.Equal(other.at):
+			return true // an ID of an earlier version
 		case (mine.event == "") == (other.event == ""):
 			return false
 		}

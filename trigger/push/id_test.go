@@ -63,6 +63,10 @@ func TestOnePushIsKnownInEitherWay(t *testing.T) {
 		{"an event that an earlier version recorded", push.Push{ID: "1"}, first, true},
 		{"another one", push.Push{ID: "2"}, first, false},
 		{"an event by the ID of an earlier version, and its image, polled", push.Push{ID: "1/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, polled("a", "x", 0.7), true},
+		{"an event by the ID of an earlier version", push.Push{ID: "1/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, first, true},
+		{"another event, however alike, by the ID of an earlier version", push.Push{ID: "2/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, first, false},
+		{"a polled image by the ID of an earlier version", push.Push{ID: "/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, polled("a", "x", 0.7), true},
+		{"one that was pushed again, by the ID of an earlier version", push.Push{ID: "/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, polled("a", "x", 3.7), false},
 		{"an image that an earlier version polled", push.Push{ID: content(polled("a", "x", 0.7))}, polled("a", "x", 0.7), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,9 +78,9 @@ func TestOnePushIsKnownInEitherWay(t *testing.T) {
 	}
 }
 
-// content is the part of a polled push's ID that was all of it once.
+// content is the part of a push's ID that was all of it once, for one that was polled.
 func content(p push.Push) string {
-	text, _, _ := strings.Cut(strings.TrimPrefix(p.ID, "/"), ".")
+	text, _, _ := strings.Cut(p.ID[strings.LastIndexByte(p.ID, '/')+1:], ".")
 	return text
 }
 
