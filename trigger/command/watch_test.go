@@ -196,6 +196,24 @@ func TestTogetherIsOneDeployment(t *testing.T) {
 	}
 }
 
+// The other half is older than as-of, and told of last.
+func TestASetIsCompletedByAPushThatNeedsNothing(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	start := time.Now().UTC().Format(time.RFC3339)
+	w.API.Add(argotest.App{
+		Name: "nova", AsOf: start, Images: []string{triggertest.Host + "nova/auth:old", triggertest.Host + "nova/user:old"},
+		Annotations: map[string]string{application.TogetherKey: "true"},
+	})
+	p := w.Watch("--together-max-wait", "30m")
+	commit := strings.Repeat("a", 40)
+	w.Push("nova/user", commit)
+	w.Eventually("the first half waits", func() bool { return strings.Contains(p.Log.String(), `"msg":"push"`) }, p.Log)
+	repo := ecremulator.Must(w.Registry.CreateRepository("nova/auth"))
+	w.Queue.Send(ecremulator.NewEvent(repo, "PUSH", "sha256:"+strings.Repeat("b", 64), commit, time.Now().Add(-time.Minute)).JSON())
+	w.Eventually("the set is deployed", func() bool { return w.API.AsOf("argocd", "nova") != start }, p.Log)
+}
+
 // A service without Pods, scaled to none say, is in no list of what runs.
 func TestAPushToAServiceThatRunsNoPodIsNotLost(t *testing.T) {
 	t.Parallel()

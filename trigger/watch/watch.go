@@ -297,6 +297,7 @@ func (w *Watcher) Deliver(d push.Delivery) {
 		}
 		if app.Settings.Together {
 			w.tracker.Remember(key, d.Push, time.Now())
+			w.queue.Add(key) // it may complete the set of others that wait
 		}
 		return true
 	})
