@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,12 +27,30 @@ func rest(ctx context.Context, memory *semaphore.Weighted, begun []byte, from io
 	if err := memory.Acquire(ctx, taken); err != nil {
 		return begun, func() {}, fmt.Errorf("%w: %w", errNoRoom, context.Cause(ctx))
 	}
-	b := bytes.NewBuffer(begun)
-	_, err = b.ReadFrom(io.LimitReader(from, max+1-int64(len(begun))))
+	body, err = readUpTo(begun, from, int(max+1))
 	// While it is looked at it takes what it has; others may begin.
-	if used := min(int64(b.Cap()), taken); used < taken {
+	if used := min(int64(cap(body)), taken); used < taken {
 		memory.Release(taken - used)
 		taken = used
 	}
-	return b.Bytes(), func() { memory.Release(taken) }, err
+	return body, func() { memory.Release(taken) }, err
+}
+
+// readUpTo reads on until a body has so many bytes. It doubles what the body takes, but
+// never beyond these, as a bytes.Buffer does.
+func readUpTo(body []byte, from io.Reader, most int) ([]byte, error) {
+	for len(body) < most {
+		if len(body) == cap(body) {
+			body = append(make([]byte, 0, min(2*cap(body), most)), body...)
+		}
+		n, err := from.Read(body[len(body):min(cap(body), most)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return body, err
+		}
+	}
+	return body, nil
 }

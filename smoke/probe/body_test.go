@@ -45,6 +45,9 @@ func TestLongBodiesWaitForRoom(t *testing.T) {
 		if a.Err != nil || len(a.Body) != 8*mib || a.TooLong {
 			t.Fatalf("%d bytes, too long %t: %v", len(a.Body), a.TooLong, a.Err)
 		}
+		if cap(a.Body) > 9*mib {
+			t.Errorf("it takes %d MiB", cap(a.Body)/mib)
+		}
 		held = append(held, a)
 	}
 	if a := get("/large", 100*time.Millisecond); a.Err == nil || !a.Unreachable || !strings.Contains(a.Err.Error(), "no room for its body among others as long within ") {
