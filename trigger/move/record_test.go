@@ -220,11 +220,11 @@ func TestWhatASyncHeldIsRemembered(t *testing.T) {
 		app  *application.Application
 		want bool
 	}{
-		"after a rollback":                                 {failed, true},
-		"after another, further back":                      {rolledBack(move.Back(now, failed, at(-100), "ada", "slow")), true},
-		"after a self-heal":                                {healed, true},
-		"after a self-heal and a rollback by hand":         {rolledBack(move.Back(now, healed, at(-50), "ada", "slow")), true},
-		"after a rollback from an instant not come yet":    {rolledBack(move.Back(now, ahead, at(-50), "ada", "a typing error")), false},
+		"after a rollback":                                  {failed, true},
+		"after another, further back":                       {rolledBack(move.Back(now, failed, at(-100), "ada", "slow")), true},
+		"after a self-heal":                                 {healed, true},
+		"after a self-heal and a rollback by hand":          {rolledBack(move.Back(now, healed, at(-50), "ada", "slow")), true},
+		"after a rollback from an instant not come yet":     {rolledBack(move.Back(now, ahead, at(-50), "ada", "a typing error")), false},
 		"after a rollback from what a self-heal alone told": {rolledBack(move.Back(now, app(moved(50, application.Verified), held, selfHeal), at(-50), "ada", "slow")), false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +13,14 @@ import (
 
 // An ID is EVENT/CONTENT.IMAGE@SECONDS. EVENT is EventBridge's ID, empty for what was
 // polled: there is no event then. CONTENT stands for repository, digest and tag, IMAGE
-// for repository and digest, and SECONDS are the push's time. CONTENT and SECONDS let
-// one push be known again that is heard of in both ways. IDs of earlier versions have no
-// IMAGE, or are EVENT or CONTENT alone.
+// for what a sync lists that has taken the push in, and SECONDS are the push's time.
+// CONTENT and SECONDS let one push be known again that is heard of in both ways. IDs of
+// earlier versions have no IMAGE, or are EVENT or CONTENT alone.
+
+// commitRE fits a tag that may hold a commit's SHA, of which generate takes 7 digits and
+// more. CI may put the next commit's on an image that has not changed and runs already,
+// and so complete a set: that the image runs does not tell that this tag was seen.
+var commitRE = regexp.MustCompile(`[0-9a-f]{7}`)
 
 // apart is how much an event's time and that of its image can differ: the one has
 // whole seconds, and is stamped when the push is done.
@@ -30,7 +36,12 @@ func Polled(r Repository, digest, tag string, at time.Time) Push {
 
 func (p Push) identify(event string) string {
 	image := p.Repository.String() + "@" + p.Digest
-	return fmt.Sprintf("%s/%s.%s@%d", event, hash(image + ":" + p.Tag)[:16], hash(image)[:8], p.Time.Unix())
+	tagged := image + ":" + p.Tag
+	listed := image
+	if commitRE.MatchString(p.Tag) {
+		listed = tagged
+	}
+	return fmt.Sprintf("%s/%s.%s@%d", event, hash(tagged)[:16], hash(listed)[:8], p.Time.Unix())
 }
 
 func hash(text string) string {
@@ -73,28 +84,31 @@ func ImageOf(id string, images []string) (at time.Time, ok bool) {
 	return mine.at, mine.image != "" && slices.Contains(images, mine.image)
 }
 
-// Images gives, as in IDs, the images that references with digests stand for. One beside
-// another of its repository is left out: either may have been to be the other.
+// Images gives, as in IDs, what references with digests stand for. One beside another
+// digest of its repository is left out: either may have been to be the other.
 func Images(references []string) []string {
-	in := map[Repository][]string{}
+	type image struct{ name, tag string }
+	in := map[Repository][]image{}
 	for _, ref := range references {
 		if r, ok := RepositoryOf(ref); ok {
-			in[r] = append(in[r], hash(r.String() + "@" + digestOf(ref))[:8])
+			named, digest, _ := strings.Cut(ref, "@")
+			in[r] = append(in[r], image{r.String() + "@" + digest, strings.TrimPrefix(named, nameOf(ref))})
 		}
 	}
 	var all []string
 	for _, images := range in {
-		if images = slices.Compact(images); len(images) == 1 {
-			all = append(all, images[0])
+		if slices.ContainsFunc(images, func(i image) bool { return i.name != images[0].name }) {
+			continue
+		}
+		all = append(all, hash(images[0].name)[:8])
+		for _, i := range images {
+			if commitRE.MatchString(i.tag) {
+				all = append(all, hash(i.name + i.tag)[:8])
+			}
 		}
 	}
 	slices.Sort(all)
-	return all
-}
-
-func digestOf(image string) string {
-	_, digest, _ := strings.Cut(image, "@")
-	return digest
+	return slices.Compact(all)
 }
 
 // parts of an ID; of an earlier version's bare may be all there is.

@@ -89,6 +89,7 @@ func TestTheImageOfAPushIsKnownAmongOthers(t *testing.T) {
 	const host = "025434362120.dkr.ecr.ap-northeast-1.amazonaws.com/"
 	image := func(name, letter string) string { return host + name + "@" + digest(letter) }
 	pushed := event(t, "1", "nova/auth", "a", "x", 7)
+	sha, other := strings.Repeat("c0ffee00", 5), strings.Repeat("0ff1ce00", 5)
 	for _, tt := range []struct {
 		name   string
 		id     string
@@ -101,7 +102,13 @@ func TestTheImageOfAPushIsKnownAmongOthers(t *testing.T) {
 		{"by another of the registry's hosts", pushed.ID, []string{"025434362120.dkr-ecr.ap-northeast-1.on.aws/nova/auth:x@" + digest("a")}, true},
 		{"twice", pushed.ID, []string{image("nova/auth:x", "a"), image("nova/auth:x", "a")}, true},
 		{"polled", polled("a", "x", 7).ID, []string{image("nova/auth:x", "a")}, true},
-		{"not beside another of its repository, which may have been to have it", pushed.ID, []string{image("nova/auth:x", "a"), image("nova/auth:x", "b")}, false},
+		{"with its commit's tag", event(t, "1", "nova/auth", "a", sha, 7).ID, []string{image("nova/auth:"+sha, "a")}, true},
+		{"with its commit's tag, short", event(t, "1", "nova/auth", "a", "main-"+sha[:7], 7).ID, []string{image("nova/auth:main-"+sha[:7], "a")}, true},
+		{"as latest, beside its commit's tag", event(t, "1", "nova/auth", "a", "latest", 7).ID, []string{image("nova/auth:"+sha, "a")}, true},
+		{"not with another commit's tag: a set may be complete by it", event(t, "1", "nova/auth", "a", sha, 7).ID, []string{image("nova/auth:"+other, "a")}, false},
+		{"nor with another commit's, short", event(t, "1", "nova/auth", "a", "main-"+sha[:7], 7).ID, []string{image("nova/auth:main-"+other[:7], "a")}, false},
+		{"nor with a commit's tag, where none is listed", polled("a", sha, 7).ID, []string{image("nova/auth", "a")}, false},
+		{"nor beside another of its repository, which may have been to have it", pushed.ID, []string{image("nova/auth:x", "a"), image("nova/auth:x", "b")}, false},
 		{"nor as another", pushed.ID, []string{image("nova/auth:x", "b")}, false},
 		{"nor in another repository", pushed.ID, []string{image("nova/user:x", "a")}, false},
 		{"nor in another registry", pushed.ID, []string{"docker.io/nova/auth:x@" + digest("a")}, false},
