@@ -5,6 +5,7 @@ package move
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/proerror77/nova-staging/trigger/application"
@@ -90,9 +91,9 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	if a, ok := Judge(now, app, o); ok {
 		// The sync that is judged may be replaced by the next, and with it what tells
 		// that it took these in.
-		r := &a.Change.Record
+		r, took := &a.Change.Record, tookIn(app)
 		for _, p := range batch.Pushes {
-			if tookIn(app, p.ID) && !p.Known(r.Covered) {
+			if took(p.ID) && !p.Known(r.Covered) {
 				r.Covered = application.AddIDs(r.Covered, p.ID)
 				a.Settled = append(a.Settled, p)
 			}
@@ -194,8 +195,9 @@ func Busy(app *application.Application) string {
 // split tells pushes that are not deployed yet from those that are: recorded as
 // such, or older than the instant in force, or than the one that failed.
 func split(now Now, app *application.Application, pushes []push.Push) (fresh, covered []push.Push) {
+	took := tookIn(app)
 	for _, p := range pushes {
-		if Covered(now, app, p) {
+		if isCovered(now, app, p, took) {
 			covered = append(covered, p)
 		} else {
 			fresh = append(fresh, p)
@@ -206,6 +208,10 @@ func split(now Now, app *application.Application, pushes []push.Push) (fresh, co
 
 // Covered says whether a push needs no move any more.
 func Covered(now Now, app *application.Application, p push.Push) bool {
+	return isCovered(now, app, p, tookIn(app))
+}
+
+func isCovered(now Now, app *application.Application, p push.Push, took func(id string) bool) bool {
 	r := app.Record
 	if p.Known(r.Covered) {
 		return true
@@ -215,20 +221,24 @@ func Covered(now Now, app *application.Application, p push.Push) bool {
 	if q := r.Pending; q != nil && (p.Known(q.IDs) || p.Time.Before(q.Newest.Add(-Margin))) {
 		return true
 	}
-	return p.Time.Before(Reference(now, app).Add(-Margin)) || tookIn(app, p.ID)
+	return p.Time.Before(Reference(now, app).Add(-Margin)) || took(p.ID)
 }
 
 // tookIn says whether the last sync with hooks, or that at the newest instant of the
 // record, holds the image that was pushed, at an instant that takes the push in. Seen
 // there, it leaves no doubt of clocks that differ, or of a listing that was late: it need
 // not be older by [Margin].
-func tookIn(app *application.Application, id string) bool {
-	in := func(images []string, at time.Time) bool {
+func tookIn(app *application.Application) func(id string) bool {
+	in := func(id string, images []string, at time.Time) bool {
 		pushed, ok := push.ImageOf(id, images)
 		return ok && !pushed.Add(After).After(at)
 	}
 	o, r := app.Operation, app.Record
-	return in(r.Images, r.Newest()) || !o.Partial && in(push.Images(o.Images), o.AsOf)
+	// Hundreds of references take milliseconds, and there may be as many pushes.
+	images := sync.OnceValue(func() []string { return push.Images(o.Images) })
+	return func(id string) bool {
+		return in(id, r.Images, r.Newest()) || !o.Partial && !o.AsOf.IsZero() && in(id, images(), o.AsOf)
+	}
 }
 
 // held are the images that the sync at an instant is known to have held.
@@ -250,9 +260,10 @@ func dealtWith(app *application.Application) (covered []string, pending *applica
 	if p == nil {
 		return r.Covered, nil
 	}
+	took := tookIn(app)
 	all := p.Count <= len(p.IDs) // those that were left out may be in no sync
 	if slices.ContainsFunc(p.IDs, func(id string) bool {
-		return !(push.Push{ID: id}).Known(r.Covered) && !(all && tookIn(app, id))
+		return !(push.Push{ID: id}).Known(r.Covered) && !(all && took(id))
 	}) {
 		return r.Covered, p
 	}
