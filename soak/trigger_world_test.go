@@ -98,6 +98,9 @@ func newStaging(seed uint64, dir string, e *ecremulator.Server) (*staging, error
 		Render: w.render, Smoke: smokes, Retry: 300 * time.Millisecond,
 		RenderTime: time.Duration(rng.IntN(100)) * time.Millisecond, SyncTime: time.Duration(rng.IntN(600)) * time.Millisecond,
 	}
+	if rng.IntN(4) > 0 { // else all rests on times, as after a self-heal
+		w.argo.Images, w.argo.ListLate = w.references, rng.IntN(2) == 0
+	}
 	for i := range 1 + rng.IntN(3) {
 		w.add(fmt.Sprintf("app-%d", i))
 	}
@@ -201,6 +204,17 @@ func (w *staging) render(app, asOf string) (string, error) {
 		return "", errors.New("plugin sidecar failed: ECR throttles")
 	}
 	return w.images(app, at), nil
+}
+
+// references are the images of a render as generate pins them.
+func (w *staging) references(_, render string) (all []string) {
+	for _, image := range strings.Fields(render) {
+		repo, tag, _ := strings.Cut(image, ":")
+		if i, err := w.registry.Repository(repo).Image(tag); err == nil {
+			all = append(all, w.registry.Host()+"/"+image+"@"+i.Digest)
+		}
+	}
+	return all
 }
 
 // smokes fails for a tag that begins with bad.
