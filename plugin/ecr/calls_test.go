@@ -275,6 +275,18 @@ func TestClockIsTheEarliestTimeByECRsOwnClock(t *testing.T) {
 	}
 }
 
+// A call may be answered long after others.
+func TestClockIsTheEarliestOfItsTimes(t *testing.T) {
+	t.Parallel()
+	var clock Clock
+	for _, minutes := range []int{2, 1, 3} {
+		clock.See(noon.Add(time.Duration(minutes) * time.Minute))
+	}
+	if want := noon.Add(time.Minute); !clock.Min().Equal(want) {
+		t.Errorf("clock shows %s, want %s", clock.Min(), want)
+	}
+}
+
 // An answer's Date is that of its end. What was pushed while ECR was still
 // working on it may be missing although it was pushed before that.
 func TestClockShowsWhenECRWasAskedNotWhenItAnswered(t *testing.T) {
