@@ -158,6 +158,13 @@ func TestDecide(t *testing.T) {
 		{name: "a failed sync while held stays", app: app(deployed(-50), moved(50, ""), failing, func(a *application.Application) { a.Settings.Hold = "x" }), now: 90, outcome: move.Judged},
 		{name: "a failed sync at an instant that passed before stays", app: app(moved(50, ""), deployed(-50), deployed(50), failing), now: 90, outcome: move.Judged},
 		{name: "a failed sync that was judged is not judged again", app: app(deployed(-50), moved(50, application.SyncFailed), failing), now: 90},
+		{name: "one that a person repeats, and that passes, is verified", app: app(deployed(-50), moved(50, application.SyncFailed), func(a *application.Application) {
+			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "later"}
+		}), now: 90, outcome: move.Judged, verdict: application.Verified},
+		{name: "one that failed stays so when a self-heal takes its place and a render fails", app: app(deployed(-50), moved(50, application.SyncFailed), compared, func(a *application.Application) {
+			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "later", Partial: true}
+			a.Conditions = map[string]string{"ComparisonError": "no image"}
+		}), now: 90},
 		{name: "a failed rollback does not go back further", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Kind, r.Bad = application.Rollback, at(60)
 		}), failing), now: 90, outcome: move.Judged},
