@@ -194,6 +194,9 @@ func TestDecide(t *testing.T) {
 		{name: "one before it is no matter", app: app(moved(50, "", func(r *application.Record) { r.Before.Started = "earlier" }), compared, func(a *application.Application) {
 			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(50), Started: "earlier", Partial: true}
 		}), now: 90, outcome: move.Judged},
+		{name: "nor is one at an earlier instant", app: app(moved(50, ""), compared, func(a *application.Application) {
+			a.Operation = application.Operation{Phase: application.Succeeded, AsOf: at(40), Started: "later", Partial: true}
+		}), now: 90, outcome: move.Judged, verdict: application.Unchanged},
 		{name: "after a rollback pushes up to the bad instant are dropped", app: app(moved(50, application.Verified, func(r *application.Record) {
 			r.Kind, r.Bad = application.Rollback, at(100)
 		})), batch: batch(110, 85), now: 120, dropped: 1},
