@@ -49,6 +49,7 @@ func TestAnswersThatContradictTheQuestionAreRefused(t *testing.T) {
 		"Describe is answered with a push time in words":      {detail(`,"imagePushedAt":"yesterday"`), "Describe", ""},
 		"Describe is answered without a digest":               {`{"imageDetails":[{"imagePushedAt":1}]}`, "Describe", "without a valid digest"},
 		"DescribeTag is answered with an image that lacks it": {strings.Replace(detail(`,"imagePushedAt":1`), "t0", "t1", 1), "DescribeTag", `asked for tag "t0"`},
+		"DescribeTag is answered with two images":             {detail(fmt.Sprintf(`,"imagePushedAt":1},{"imageDigest":%q,"imageTags":["t0"],"imagePushedAt":2`, digestOf("b"))), "DescribeTag", "answered 2 images"},
 		"DescribeTag is answered without tags":                {fmt.Sprintf(`{"imageDetails":[{"imageDigest":%q,"imagePushedAt":1}]}`, digest), "DescribeTag", `asked for tag "t0"`},
 		"List is answered with an empty object":               {`{}`, "List", "lacks the lists"},
 		"List is answered with a list that is null":           {`{"imageDetails":null}`, "List", "lacks the lists"},
@@ -168,8 +169,35 @@ func TestPagesWithoutEndEndWithTheContext(t *testing.T) {
 func TestATokenThatComesBackEndsAListing(t *testing.T) {
 	t.Parallel()
 	client := answering(t, fmt.Sprintf(`{"imageDetails":[{"imageDigest":%q,"imageTags":["t0"],"imagePushedAt":1}],"nextToken":"x"}`, digestOf("a")))
-	err := client.List(t.Context(), auth, func([]Image) error { return nil })
+	pages := 0
+	err := client.List(t.Context(), auth, func([]Image) error { pages++; return nil })
 	wantError(t, err, ErrResponse, "the same page was offered twice")
+	if pages != 2 {
+		t.Errorf("%d pages were read, want the first and the one that told", pages)
+	}
+}
+
+// Each page is followed by empty ones, fewer in a row than end a listing.
+func TestEmptyPagesEndNoListingThatMakesProgress(t *testing.T) {
+	t.Parallel()
+	const pages, empty = 4, 3
+	n := 0
+	client := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		number, again := n/(1+empty), n%(1+empty)
+		n++
+		details, next := "", fmt.Sprintf(`,"nextToken":"%d"`, number)
+		if again == 0 {
+			details = fmt.Sprintf(`{"imageDigest":%q,"imageTags":["t%d"],"imagePushedAt":1}`, digestOf("a"), number)
+		}
+		if number == pages-1 {
+			next = ""
+		}
+		fmt.Fprintf(w, `{"imageDetails":[%s]%s}`, details, next)
+	})
+	listed := 0
+	if err := client.List(t.Context(), auth, func(images []Image) error { listed += len(images); return nil }); err != nil || listed != pages {
+		t.Errorf("listed %d images, %v; want %d", listed, err, pages)
+	}
 }
 
 // The request that the design promises: what is asked is all that is asked.
