@@ -182,6 +182,9 @@ func TestDecide(t *testing.T) {
 			r.Before.Started = "earlier"
 		}), compared, lateFailure("earlier")), now: 90, outcome: move.Judged, verdict: application.Unchanged},
 		{name: "one of images that passed before is not the images' fault", app: app(deployed(-50), deployed(40), moved(50, ""), compared, lateFailure("later")), now: 90, outcome: move.Judged},
+		{name: "nor is one whose instant is not known", app: app(deployed(-50), moved(50, ""), compared, lateFailure("later"), func(a *application.Application) {
+			a.Operation.AsOf = time.Time{}
+		}), now: 90, outcome: move.Judged, verdict: application.Unchanged},
 		{name: "after a rollback that changed nothing the failure before it stays", app: app(deployed(-50), moved(50, "", func(r *application.Record) {
 			r.Kind, r.Bad = application.Rollback, at(60)
 		}), compared, lateFailure("later")), now: 90, outcome: move.Judged, verdict: application.SyncFailed},
