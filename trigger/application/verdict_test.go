@@ -83,6 +83,27 @@ func TestWhatIsNoAnswerToAMove(t *testing.T) {
 	}
 }
 
+func TestWhatRunsIsProvedByASyncWithHooks(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name string
+		sync application.Operation
+		want bool
+	}{
+		{"one that passed", application.Operation{Phase: application.Succeeded, AsOf: at.Add(time.Hour)}, true},
+		{"not one that failed, though one at its instant passed", application.Operation{Phase: application.Failed, AsOf: at}, false},
+		{"not one in part", application.Operation{Phase: application.Succeeded, Partial: true, AsOf: at.Add(time.Hour)}, false},
+		{"one in part, as a self-heal, of what passed", application.Operation{Phase: application.Succeeded, Partial: true, AsOf: at}, true},
+		{"not none", application.Operation{}, false},
+	} {
+		a := &application.Application{History: []application.Deployment{{ID: 1, AsOf: at}}, Operation: tt.sync}
+		if got := a.Proved(); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
 func TestNobodyGoesBackToWhatHadNoInstant(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
