@@ -104,6 +104,40 @@ func TestWhatRunsIsProvedByASyncWithHooks(t *testing.T) {
 	}
 }
 
+// As-of was moved an hour after a deployment, and changed nothing.
+func TestSinceWhenWhatRunsIsThere(t *testing.T) {
+	t.Parallel()
+	deployed := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	asOf := deployed.Add(time.Hour)
+	for _, tt := range []struct {
+		name   string
+		change func(*application.Application)
+		want   time.Time
+	}{
+		{"the deployment", func(*application.Application) {}, deployed},
+		{"as-of when the last sync failed", func(a *application.Application) { a.Operation.Phase = application.Failed }, asOf},
+		{"as-of when a sync is asked for", func(a *application.Application) { a.Operation.Requested = true }, asOf},
+		{"as-of when the render differs", func(a *application.Application) { a.Sync.Status = "OutOfSync" }, asOf},
+		{"as-of when it was not compared yet", func(a *application.Application) { a.Sync.AsOf = deployed }, asOf},
+		{"as-of when it can not be compared", func(a *application.Application) {
+			a.Conditions = map[string]string{"ComparisonError": "no image"}
+		}, asOf},
+		{"as-of when the deployment's instant is not known", func(a *application.Application) { a.History[0].AsOf = time.Time{} }, asOf},
+		{"as-of after a deployment at a later one", func(a *application.Application) { a.History[0].AsOf = asOf.Add(time.Hour) }, asOf},
+		{"as-of without any", func(a *application.Application) { a.History = nil }, asOf},
+	} {
+		a := &application.Application{
+			AsOf: asOf, History: []application.Deployment{{ID: 1, AsOf: deployed}},
+			Operation: application.Operation{Phase: application.Succeeded, AsOf: deployed},
+			Sync:      application.Comparison{Status: "Synced", AsOf: asOf},
+		}
+		tt.change(a)
+		if got := a.Since(); !got.Equal(tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestNobodyGoesBackToWhatHadNoInstant(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
