@@ -28,16 +28,18 @@ type asked struct {
 		ReceiptHandle     string
 		VisibilityTimeout int
 	}
+	WaitTimeSeconds int
 }
 
-// answered is a queue whose calls get these answers.
-func answered(t *testing.T, answer func(asked) string) *Queue {
+// answered is a queue whose calls get these answers, by a clock that is ahead of ours.
+func answered(t *testing.T, ahead time.Duration, answer func(asked) string) *Queue {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := asked{Op: strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")}
 		if err := json.NewDecoder(r.Body).Decode(&a); err != nil {
 			t.Error(err)
 		}
+		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
 		fmt.Fprintf(w, "{%s}", answer(a))
 	}))
 	t.Cleanup(server.Close)
@@ -71,7 +73,7 @@ func TestWhatADeletionLeavesToBeDeleted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var q *Queue
-			q = answered(t, func(asked) string {
+			q = answered(t, 0, func(asked) string {
 				if tt.again {
 					q.mu.Lock()
 					q.held["m"] = &message{handle: "2"}
@@ -92,7 +94,7 @@ func TestWhatADeletionLeavesToBeDeleted(t *testing.T) {
 func TestMoreThanACallTakesAreDeletedAndHidden(t *testing.T) {
 	t.Parallel()
 	seen := map[string][]string{}
-	q := answered(t, func(a asked) string {
+	q := answered(t, 0, func(a asked) string {
 		for _, e := range a.Entries {
 			seen[a.Op] = append(seen[a.Op], e.ReceiptHandle)
 		}
@@ -125,7 +127,7 @@ func TestMoreThanACallTakesAreDeletedAndHidden(t *testing.T) {
 func TestWhatIsHeldStaysHidden(t *testing.T) {
 	t.Parallel()
 	calls := make(chan asked, 10)
-	q := answered(t, func(a asked) string { calls <- a; return "" })
+	q := answered(t, 0, func(a asked) string { calls <- a; return "" })
 	q.held["m"] = &message{handle: "1"}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -144,5 +146,51 @@ func TestWhatIsHeldStaysHidden(t *testing.T) {
 			<-ended
 			q.release(t.Context())
 		}
+	}
+}
+
+func TestHowLongAReceiveWaits(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		ahead time.Duration
+		want  []int
+	}{
+		{"the first not, to know that the queue can be read", 0, []int{0, 20, 20, 20}},
+		{"every second one not while clocks differ, and no more of them", 40 * time.Second, []int{0, 20, 0, 20}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			var waits []int
+			q := answered(t, tt.ahead, func(a asked) string {
+				if waits = append(waits, a.WaitTimeSeconds); len(waits) == len(tt.want) {
+					cancel()
+				}
+				return ""
+			})
+			q.receive(ctx, nil)
+			if !slices.Equal(waits, tt.want) {
+				t.Errorf("they wait for %v s, want %v", waits, tt.want)
+			}
+		})
+	}
+}
+
+// A receive that waited and ended empty has a Date of any moment in between.
+func TestAReceiveThatWaitedInVainTellsNoTime(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	q := answered(t, -15*time.Second, func(asked) string {
+		if calls++; calls == 2 {
+			cancel()
+		}
+		time.Sleep(1100 * time.Millisecond)
+		return ""
+	})
+	q.receive(ctx, nil)
+	if offset := q.o.Clock.Offset(); offset != 0 {
+		t.Errorf("the clock is %s off", offset)
 	}
 }
