@@ -62,6 +62,25 @@ func TestLongBodiesWaitForRoom(t *testing.T) {
 	}
 }
 
+// More are held at once than there is room for at their limit.
+func TestABodyTakesNoMoreRoomThanItHas(t *testing.T) {
+	t.Parallel()
+	p := probe.New(to(pages{"/": mib}), 128)
+	for i := range 8 {
+		if a := p.Get(t.Context(), probe.Request{Path: "/", Timeout: 10 * time.Second, MaxBody: 16 * mib}); a.Err != nil || len(a.Body) != mib {
+			t.Fatalf("number %d: %d bytes: %v", i+1, len(a.Body), a.Err)
+		}
+	}
+}
+
+func TestALimitMayBeBeyondAllRoom(t *testing.T) {
+	t.Parallel()
+	a := probe.New(to(pages{"/": mib}), 1).Get(t.Context(), probe.Request{Path: "/", Timeout: 10 * time.Second, MaxBody: 64 * mib})
+	if a.Err != nil || len(a.Body) != mib {
+		t.Errorf("%d bytes: %v", len(a.Body), a.Err)
+	}
+}
+
 func TestABodyIsReadUpToItsLimit(t *testing.T) {
 	t.Parallel()
 	for _, max := range []int{1, 128<<10 - 2, 128<<10 - 1, 128 << 10, 128<<10 + 1, mib} {
