@@ -68,6 +68,7 @@ func TestOnePushIsKnownInEitherWay(t *testing.T) {
 		{"a polled image by the ID of an earlier version", push.Push{ID: "/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, polled("a", "x", 0.7), true},
 		{"one that was pushed again, by the ID of an earlier version", push.Push{ID: "/" + content(first) + "@" + strconv.FormatInt(noon.Unix(), 10)}, polled("a", "x", 3.7), false},
 		{"an image that an earlier version polled", push.Push{ID: content(polled("a", "x", 0.7))}, polled("a", "x", 0.7), true},
+		{"an event that may tag an image which an earlier version polled", push.Push{ID: content(polled("a", "x", 0.7))}, first, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
