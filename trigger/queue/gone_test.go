@@ -3,6 +3,12 @@ package queue
 import (
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/proerror77/nova-staging/trigger/push"
 )
 
 // TestAMessageThatComesAgainIsDeletedOnce has a message come again and again, as for
@@ -16,5 +22,26 @@ func TestAMessageThatComesAgainIsDeletedOnce(t *testing.T) {
 	}
 	if len(q.gone) != 1 || q.gone["m"] != "999" || len(q.held) != 0 {
 		t.Errorf("%d to delete, by the handle %s; %d held", len(q.gone), q.gone["m"], len(q.held))
+	}
+}
+
+// TestAMessageThatComesAgainWhileItIsHeldIsDeliveredOnce is what SQS may do at any time.
+// By its first handle it could not be deleted any more.
+func TestAMessageThatComesAgainWhileItIsHeldIsDeliveredOnce(t *testing.T) {
+	t.Parallel()
+	q := answered(t, 0, func(asked) string { return "" })
+	body := fmt.Sprintf(`{"id": "1", "source": "aws.ecr", "detail-type": "ECR Image Action", "account": "025434362120", "region": "ap-northeast-1", "time": %q,
+		"detail": {"result": "SUCCESS", "action-type": "PUSH", "repository-name": "nova/auth", "image-digest": "sha256:%064d", "image-tag": "x"}}`,
+		time.Now().UTC().Format(time.RFC3339), 1)
+	var heard []push.Delivery
+	for _, handle := range []string{"1", "2"} {
+		q.take(t.Context(), types.Message{MessageId: aws.String("m"), ReceiptHandle: aws.String(handle), Body: &body}, func(d push.Delivery) { heard = append(heard, d) })
+	}
+	if len(heard) != 1 {
+		t.Fatalf("it is delivered %d times", len(heard))
+	}
+	heard[0].Done()
+	if q.gone["m"] != "2" {
+		t.Errorf("it is to be deleted by the handle %q, want the newest", q.gone["m"])
 	}
 }
