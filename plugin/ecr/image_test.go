@@ -102,6 +102,7 @@ func TestManifestsThatNoBuilderMakes(t *testing.T) {
 		"a build cache's record after its layers":      {mediaOCIIndex, `{"manifests":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip"},{"mediaType":"` + mediaBuildCache + `"}]}`, "a build cache"},
 		"an artifact with an empty configuration":      {mediaOCIManifest, `{"artifactType":"application/vnd.example","config":{"mediaType":"application/vnd.oci.empty.v1+json"}}`, "an artifact of type application/vnd.example"},
 		"an attestation with an image's configuration": {mediaOCIManifest, `{"config":{"mediaType":"` + mediaOCIConfig + `"},"layers":[{"mediaType":"application/vnd.in-toto+json"}]}`, "an attestation"},
+		"what refers to another, made like an image":   {mediaOCIManifest, `{"config":{"mediaType":"` + mediaOCIConfig + `"},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip"}],"subject":{"digest":"sha256:aa"}}`, "refers to sha256:aa"},
 		"an image of zstd layers":                      {mediaOCIManifest, `{"config":{"mediaType":"` + mediaOCIConfig + `"},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+zstd"}]}`, ""},
 		"an image of foreign layers":                   {mediaDockerManifest, `{"config":{"mediaType":"` + mediaDockerConfig + `"},"layers":[{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"}]}`, ""},
 		"an image without layers":                      {mediaOCIManifest, `{"config":{"mediaType":"` + mediaOCIConfig + `"},"layers":[]}`, ""},

@@ -166,9 +166,12 @@ func TestAScanThatContradictsItselfIsUnusable(t *testing.T) {
 func TestPartsAreWhatCanBePulled(t *testing.T) {
 	t.Parallel()
 	amd, arm := em.OCIImage("a"), em.OCIImage("b", em.WithPlatform("linux/arm/v7"))
-	many := make([]em.Content, maxParts+1)
+	many, most := make([]em.Content, maxParts+1), make([]Part, maxParts)
 	for i := range many {
 		many[i] = em.OCIImage(fmt.Sprint(i))
+		if i < maxParts {
+			most[i] = Part{many[i].Digest(), "linux/amd64"}
+		}
 	}
 	tests := []struct {
 		name    string
@@ -184,6 +187,7 @@ func TestPartsAreWhatCanBePulled(t *testing.T) {
 		{"an index of indexes", em.Index(em.Index(amd)), nil, "the index lists another index"},
 		{"an index of nothing", em.Index(), nil, "lists 0 images"},
 		{"a build cache", em.BuildCacheIndex("c"), nil, "lists 0 images"},
+		{"as many as there may be", em.Index(many[:maxParts]...), most, ""},
 		{"too many", em.Index(many...), nil, "lists 65 images, want 1 to 64"},
 	}
 	for _, tt := range tests {
@@ -197,6 +201,15 @@ func TestPartsAreWhatCanBePulled(t *testing.T) {
 				t.Errorf("parts (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A registry need not say the media type, nor an index its own.
+func TestAnIndexWithoutAMediaTypeIsOne(t *testing.T) {
+	t.Parallel()
+	parts, err := Manifest{Digest: digestOf("a"), Body: fmt.Sprintf(`{"manifests":[{"digest":%q}]}`, digestOf("b"))}.Parts()
+	if err != nil || len(parts) != 1 || parts[0].Digest != digestOf("b") {
+		t.Errorf("parts are %v, %v; want what it lists", parts, err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/proerror77/nova-staging/internal/ecremulator"
 )
 
@@ -37,5 +39,14 @@ func TestThrottlingIsToldFromOtherFailures(t *testing.T) {
 				t.Errorf("throttled: %t, want %t: %v", IsThrottled(err), c.want, err)
 			}
 		})
+	}
+}
+
+// A poller that is throttled asks ECR less often, which helps nothing against STS.
+func TestThatSTSThrottlesIsNoThrottlingByECR(t *testing.T) {
+	t.Parallel()
+	err := &credentialsError{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}
+	if IsThrottled(failure("DescribeImages", auth, err, 1, nil)) {
+		t.Error("throttled")
 	}
 }
