@@ -56,6 +56,7 @@ func TestStatusesAndCodesThatAreTriedAgain(t *testing.T) {
 		"429 from a proxy, in words":        {429, "slow down", true},
 		"429 without a body":                {429, "", true},
 		"500 without a body":                {500, "", true},
+		"500 with a load balancer's page":   {500, "<html>Internal Server Error</html>", true},
 		"502 with a load balancer's page":   {502, "<html>Bad Gateway</html>", true},
 		"503 with a load balancer's page":   {503, "<html>Service Unavailable</html>", true},
 		"504 with a load balancer's page":   {504, "<html>Gateway Timeout</html>", true},
