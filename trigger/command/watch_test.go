@@ -140,6 +140,30 @@ func TestAHoldKeepsPushesUntilRelease(t *testing.T) {
 	}
 }
 
+// Nobody would ever be done with the message else, nor get it.
+func TestAPushIsDoneWithWhenTheApplicationThatItWaitsForIsGone(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*triggertest.World){
+		"deleted": func(w *triggertest.World) { w.API.Remove("argocd", "nova") },
+		"not selected any more": func(w *triggertest.World) {
+			w.API.Update("argocd", "nova", func(o map[string]any) {
+				o["metadata"].(map[string]any)["labels"] = map[string]any{application.SelectKey: "false"}
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := triggertest.New(t)
+			w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Images: []string{triggertest.Host + "nova/auth:old"}})
+			p := w.Watch("--settle", "1h", "--max-wait", "2h", "--together-max-wait", "2h")
+			w.Push("nova/auth", "good1")
+			w.Eventually("the push settles", func() bool { return strings.Contains(p.Log.String(), `"msg":"push"`) }, p.Log)
+			leave(w)
+			w.Eventually("the message is deleted", func() bool { return w.Queue.Len() == 0 }, p.Log)
+		})
+	}
+}
+
 func TestPushesDuringASyncWaitForItsEnd(t *testing.T) {
 	t.Parallel()
 	w := triggertest.New(t)
