@@ -120,6 +120,11 @@ func TestAScanThatContradictsItselfIsUnusable(t *testing.T) {
 		{"another image's scan", []string{`{"imageId":{"imageDigest":"` + other + `"},"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[]}}`}, "the scan of another image", nil},
 		{"no status", []string{`{"imageScanFindings":{"findings":[]}}`}, "lacks the lists", nil},
 		{"a page offered twice", []string{`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`}, "the same page was offered twice", nil},
+		{"a page offered twice, and then the last", []string{
+			`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`,
+			`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`,
+			`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]}}`,
+		}, "the same page was offered twice", nil},
 		{"a status that changes between pages", []string{
 			`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`,
 			`{"imageScanStatus":{"status":"IN_PROGRESS"}}`,
