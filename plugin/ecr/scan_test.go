@@ -106,6 +106,17 @@ func TestAScanThatCanNotBeHadIsAnError(t *testing.T) {
 	}
 }
 
+// Scans that found nothing say so with an empty list.
+func TestACompleteScanWithoutFindingsIsNotFinished(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"COMPLETE", "ACTIVE"} {
+		s, err := answering(t, `{"imageScanStatus":{"status":"`+status+`"}}`).Scan(t.Context(), auth, digestOf("a"))
+		if err != nil || s.State() != ScanUnfinished {
+			t.Errorf("%s: %s, %v; want %s", status, s.State(), err, ScanUnfinished)
+		}
+	}
+}
+
 // What contradicts itself is never read as a clean scan.
 func TestAScanThatContradictsItselfIsUnusable(t *testing.T) {
 	t.Parallel()
@@ -120,6 +131,7 @@ func TestAScanThatContradictsItselfIsUnusable(t *testing.T) {
 		{"another image's scan", []string{`{"imageId":{"imageDigest":"` + other + `"},"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[]}}`}, "the scan of another image", nil},
 		{"no status", []string{`{"imageScanFindings":{"findings":[]}}`}, "lacks the lists", nil},
 		{"a page offered twice", []string{`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`}, "the same page was offered twice", nil},
+		{"a status without its name", []string{`{"imageScanStatus":{},"imageScanFindings":{"findings":[]}}`}, "lacks the lists", nil},
 		{"a page offered twice, and then the last", []string{
 			`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`,
 			`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`,
@@ -143,6 +155,16 @@ func TestAScanThatContradictsItselfIsUnusable(t *testing.T) {
 			},
 			"",
 			map[string]int{"LOW": 1, "CRITICAL": 1},
+		},
+		{
+			"counts that only a later page has",
+			[]string{
+				`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}]},"nextToken":"x"}`,
+				`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"LOW"}],"findingSeverityCounts":{"LOW":1}},"nextToken":"y"}`,
+				`{"imageScanStatus":{"status":"COMPLETE"},"imageScanFindings":{"findings":[{"severity":"CRITICAL"}]}}`,
+			},
+			"",
+			map[string]int{"LOW": 2, "CRITICAL": 1},
 		},
 		{
 			"findings of no severity at all",

@@ -67,6 +67,15 @@ func TestAnswersThatContradictTheQuestionAreRefused(t *testing.T) {
 	}
 }
 
+// A registry may leave a list away that would be empty.
+func TestATagThatDoesNotExistBesideNoImages(t *testing.T) {
+	t.Parallel()
+	client := answering(t, `{"failures":[{"imageId":{"imageTag":"t0"},"failureCode":"ImageNotFound"}]}`)
+	if found, err := client.Find(t.Context(), auth, []string{"t0"}); err != nil || len(found) != 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
 func TestFailuresOfOneImageThatAreNotAboutTheImage(t *testing.T) {
 	t.Parallel()
 	for code, kind := range map[string]error{
