@@ -278,6 +278,34 @@ func TestDoomedPodsEndTheWait(t *testing.T) {
 	}
 }
 
+// What comes up soon after is still told of.
+func TestADoomedServiceLeavesOthersSomeTime(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, "nova")
+	late := apitest.NewApp("auth-service", 1, 8080)
+	late.Serve(t, apitest.Good())
+	good := late.Deployment.DeepCopy()
+	late.Deployment.Status.AvailableReplicas = 0
+	doomed := apitest.NewApp("user-service", 1, 8080)
+	doomed.Deployment.Status.AvailableReplicas, doomed.Deployment.Status.UnavailableReplicas = 0, 1
+	c := &doomed.Pods[0].Status.ContainerStatuses[0]
+	c.Ready, c.ImageID = false, ""
+	c.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}}
+	s.Add(late)
+	s.Add(doomed)
+	id := s.AddRelease(t, "auth-service", "user-service")
+	time.AfterFunc(1500*time.Millisecond, func() { s.Put("deployments", good) })
+	o := smoke(t, t.Context(), s, patient("auth-service", "user-service"), "--release", id)
+	if r := o.find(t, "user-service", "rollout"); o.code != 11 || !strings.Contains(r.Seen, "InvalidImageName") {
+		t.Errorf("exit code %d: %+v", o.code, r)
+	}
+	for _, check := range []string{"rollout", "readiness", "identity", "routing", "health"} {
+		if r := o.find(t, "auth-service", check); r.Verdict != "passed" {
+			t.Errorf("%s: %+v", check, r)
+		}
+	}
+}
+
 // starting is a world whose one Deployment lacks a Pod, with the Deployment as it is
 // once it is there, and the release.
 func starting(t *testing.T) (s *apitest.Server, good *appsv1.Deployment, id string) {
