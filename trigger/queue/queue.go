@@ -69,11 +69,7 @@ type Queue struct {
 	dead *bool // whether there is a dead-letter queue; nil while not known
 }
 
-type message struct {
-	handle string
-	// left says that the message is left to the dead-letter queue.
-	left bool
-}
+type message struct{ handle string }
 
 var hostRE = regexp.MustCompile(`^sqs\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
 
@@ -233,21 +229,20 @@ func (q *Queue) seeClock(began time.Time, metadata middleware.Metadata, got bool
 func (q *Queue) take(ctx context.Context, m types.Message, deliver func(push.Delivery)) {
 	id, handle := aws.ToString(m.MessageId), aws.ToString(m.ReceiptHandle)
 	q.mu.Lock()
-	if h := q.held[id]; h != nil && !h.left {
+	if h := q.held[id]; h != nil {
 		// Delivered again though it is being held: only the newest handle counts.
 		h.handle = handle
 		q.mu.Unlock()
 		q.o.Metrics.Pushes.WithLabelValues("duplicate").Inc()
 		return
 	}
-	h := &message{handle: handle}
-	q.held[id] = h
+	q.held[id] = &message{handle: handle}
 	q.mu.Unlock()
 
 	p, err := push.ParseEvent([]byte(aws.ToString(m.Body)))
 	var not *push.NotPush
 	if errors.As(err, &not) {
-		q.refuse(ctx, id, h, not)
+		q.refuse(ctx, id, not)
 		return
 	}
 	p.First = milliseconds(m.Attributes[string(types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)]).Add(-q.o.Clock.Offset())
@@ -256,7 +251,7 @@ func (q *Queue) take(ctx context.Context, m types.Message, deliver func(push.Del
 
 // refuse ends with a message that is no push: it is deleted, or when it is
 // malformed left for people to find among the dead letters.
-func (q *Queue) refuse(ctx context.Context, id string, h *message, not *push.NotPush) {
+func (q *Queue) refuse(ctx context.Context, id string, not *push.NotPush) {
 	malformed := not.Reason == push.Malformed
 	leave := malformed && q.hasDeadLetters(ctx)
 	if q.first("message " + id) {
@@ -274,7 +269,6 @@ func (q *Queue) refuse(ctx context.Context, id string, h *message, not *push.Not
 	}
 	if leave {
 		q.mu.Lock()
-		h.left = true
 		delete(q.held, id)
 		q.mu.Unlock()
 		return
