@@ -18,6 +18,26 @@ import (
 	"github.com/proerror77/nova-staging/trigger/settle"
 )
 
+// knowing is a watcher that knows some Applications and does nothing yet.
+func knowing(t *testing.T, apps ...*application.Application) *Watcher {
+	t.Helper()
+	w, err := New(Options{
+		Dynamic: fake.NewSimpleDynamicClient(runtime.NewScheme()), Client: (*cluster.Connection)(nil), By: "test",
+		Rules:   settle.Rules{Quiet: time.Minute, MaxWait: time.Hour, TogetherMaxWait: time.Hour},
+		Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range apps {
+		if err := w.stores[0].GetStore().Add(a); err != nil {
+			t.Fatal(err)
+		}
+		w.index.set(a)
+	}
+	return w
+}
+
 // TestSinceWhenAPollerLooks: later, and a push would be in no render and never told;
 // much earlier, and all that was ever pushed would be told again.
 func TestSinceWhenAPollerLooks(t *testing.T) {
@@ -47,21 +67,7 @@ func TestSinceWhenAPollerLooks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w, err := New(Options{
-				Dynamic: fake.NewSimpleDynamicClient(runtime.NewScheme()), Client: (*cluster.Connection)(nil), By: "test",
-				Rules:   settle.Rules{Quiet: time.Second, MaxWait: time.Minute, TogetherMaxWait: time.Minute},
-				Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, a := range tt.apps {
-				if err := w.stores[0].GetStore().Add(a); err != nil {
-					t.Fatal(err)
-				}
-				w.index.set(a)
-			}
-			got := w.Since(push.Repository{Account: "025434362120", Region: "ap-northeast-1", Name: "nova/auth"})
+			got := knowing(t, tt.apps...).Since(push.Repository{Account: "025434362120", Region: "ap-northeast-1", Name: "nova/auth"})
 			if want := now.Add(-tt.want); got.Before(want) || got.After(want.Add(5*time.Second)) {
 				t.Errorf("%s ago, want %s", now.Sub(got), tt.want)
 			}
