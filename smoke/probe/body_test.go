@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -78,6 +79,18 @@ func TestALimitMayBeBeyondAllRoom(t *testing.T) {
 	a := probe.New(to(pages{"/": mib}), 1).Get(t.Context(), probe.Request{Path: "/", Timeout: 10 * time.Second, MaxBody: 64 * mib})
 	if a.Err != nil || len(a.Body) != mib {
 		t.Errorf("%d bytes: %v", len(a.Body), a.Err)
+	}
+}
+
+func TestEachRequestGivesItsConnectionBack(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	p := probe.New(to(pages{"/": 1}), 1)
+	for range 3 {
+		if a := p.Get(ctx, probe.Request{Path: "/", Timeout: 10 * time.Second, MaxBody: 1}); a.Err != nil {
+			t.Fatal(a.Err)
+		}
 	}
 }
 
