@@ -130,6 +130,7 @@ func TestWhatIsHeldStaysHidden(t *testing.T) {
 	q := answered(t, 0, func(a asked) string { calls <- a; return "" })
 	q.held["m"] = &message{handle: "1"}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	ended := make(chan struct{})
 	go func() { defer close(ended); q.extend(ctx) }()
 	for _, want := range []int{3, 0} {
