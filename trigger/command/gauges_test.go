@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,6 +67,44 @@ func TestANamespaceThatIsNamedTwiceCountsOnce(t *testing.T) {
 		_, page := triggertest.Get(t, p.URL+"/metrics")
 		return strings.Contains(page, "nova_trigger_applications 1\n") && strings.Contains(page, `nova_trigger_application_state{application="argocd/nova"`)
 	}, p.Log)
+}
+
+func TestASelectorRestrictsWhatIsLookedAt(t *testing.T) {
+	t.Parallel()
+	for name, streams := range map[string]bool{"an API server that streams what there is": true, "an older one, which lists it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := triggertest.New(t)
+			w.API.Intercept = func(rw http.ResponseWriter, r *http.Request) bool {
+				if streams || r.URL.Query().Get("sendInitialEvents") == "" {
+					return false
+				}
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(http.StatusUnprocessableEntity)
+				fmt.Fprint(rw, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}`)
+				return true
+			}
+			add := func(name, team string) {
+				w.API.Add(argotest.App{Name: name, AsOf: triggertest.Start, Labels: map[string]string{application.SelectKey: "true", "team": team}})
+			}
+			add("ours", "a")
+			add("theirs", "b")
+			p := w.Watch("--selector", "team=a")
+			known := func(name string) bool {
+				_, page := triggertest.Get(t, p.URL+"/metrics")
+				return strings.Contains(page, `nova_trigger_application_state{application="argocd/`+name+`"`)
+			}
+			if !known("ours") || known("theirs") {
+				t.Errorf("ours is known: %t, theirs: %t", known("ours"), known("theirs"))
+			}
+			add("theirs-later", "b")
+			add("ours-later", "a")
+			w.Eventually("a later one is known", func() bool { return known("ours-later") }, p.Log)
+			if known("theirs-later") {
+				t.Error("theirs is known later")
+			}
+		})
+	}
 }
 
 // BenchmarkScrape is the cost of a scrape with many Applications.
