@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,6 +64,19 @@ func TestOnceWaitsForTheVerdict(t *testing.T) {
 	code, _, stderr = w.CLI("once", "-a", "argocd/nova", "--wait", "--poll-interval", "50ms", "--timeout", "30s")
 	if code != 13 || !strings.Contains(stderr, "no commit has all images") {
 		t.Errorf("a render that fails: %d\n%s", code, stderr)
+	}
+}
+
+// What waits is deployed with it, and not again when it is heard of a second time.
+func TestOnceTakesInWhatWaits(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Annotations: map[string]string{
+		application.RecordKey: `{"pending": {"newest": "2026-11-20T13:00:00Z", "ids": ["1"], "count": 1, "reason": "push of nova/auth:x"}}`,
+	}})
+	code, _, stderr := w.CLI("once", "-a", "nova", "--poll-interval", "20ms")
+	if r := w.Record("nova"); code != 0 || r.Pending != nil || !slices.Contains(r.Covered, "1") || r.Reason != "push of nova/auth:x" {
+		t.Errorf("exit status %d, %+v\n%s", code, r, stderr)
 	}
 }
 
