@@ -278,6 +278,18 @@ func TestDoomedPodsEndTheWait(t *testing.T) {
 	}
 }
 
+// After a sync it is there, or will not come.
+func TestADeploymentThatIsNotThereIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, "nova")
+	id := s.AddRelease(t, "auth-service")
+	begun := time.Now()
+	o := smoke(t, t.Context(), s, patient("auth-service"), "--release", id)
+	if r := o.find(t, "auth-service", "rollout"); o.code == 0 || r.Verdict != "failed" || time.Since(begun) > 20*time.Second {
+		t.Errorf("exit code %d after %s: %+v", o.code, time.Since(begun), r)
+	}
+}
+
 // What comes up soon after is still told of.
 func TestADoomedServiceLeavesOthersSomeTime(t *testing.T) {
 	t.Parallel()
