@@ -80,6 +80,31 @@ func TestOnceTakesInWhatWaits(t *testing.T) {
 	}
 }
 
+// The API server's clock is AWS's; that of CI may be wrong.
+func TestOnceGoesByTheAPIServersClock(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Skew = 3 * time.Hour
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start})
+	code, _, stderr := w.CLI("once", "-a", "nova", "--poll-interval", "20ms")
+	at, err := time.Parse(time.RFC3339, w.API.AsOf("argocd", "nova"))
+	if ahead := time.Until(at); code != 0 || err != nil || (ahead-w.API.Skew).Abs() > time.Minute {
+		t.Errorf("exit status %d, as-of is %s ahead of our clock, want %s; %v\n%s", code, ahead, w.API.Skew, err, stderr)
+	}
+}
+
+func TestOnceMovesWhatIsHeldWhenForcedTo(t *testing.T) {
+	t.Parallel()
+	w := triggertest.New(t)
+	w.API.Add(argotest.App{Name: "nova", AsOf: triggertest.Start, Annotations: map[string]string{application.HoldKey: "demonstration"}})
+	if code, _, stderr := w.CLI("once", "-a", "nova", "--poll-interval", "20ms"); code != 6 || w.API.AsOf("argocd", "nova") != triggertest.Start {
+		t.Errorf("exit status %d, want 6\n%s", code, stderr)
+	}
+	if code, _, stderr := w.CLI("once", "-a", "nova", "--poll-interval", "20ms", "--force"); code != 0 || w.API.AsOf("argocd", "nova") == triggertest.Start {
+		t.Errorf("forced: exit status %d\n%s", code, stderr)
+	}
+}
+
 // An Application that was made anew over resources that run has no sync to show, and
 // one that somebody synced past its hooks none that tells anything.
 func TestUnchangedSinceNoSyncThatPassedIsNotPassed(t *testing.T) {
