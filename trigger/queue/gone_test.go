@@ -45,3 +45,22 @@ func TestAMessageThatComesAgainWhileItIsHeldIsDeliveredOnce(t *testing.T) {
 		t.Errorf("it is to be deleted by the handle %q, want the newest", q.gone["m"])
 	}
 }
+
+// SQS says it by its own clock, ahead of ours.
+func TestWhenAMessageWasFirstReceivedIsByOurClock(t *testing.T) {
+	t.Parallel()
+	q := answered(t, 0, func(asked) string { return "" })
+	now := time.Now()
+	q.o.Clock.See(now.Add(40*time.Second), now, now)
+	body := fmt.Sprintf(`{"id": "1", "source": "aws.ecr", "detail-type": "ECR Image Action", "account": "025434362120", "region": "ap-northeast-1", "time": %q,
+		"detail": {"result": "SUCCESS", "action-type": "PUSH", "repository-name": "nova/auth", "image-digest": "sha256:%064d", "image-tag": "x"}}`,
+		now.UTC().Format(time.RFC3339), 1)
+	first := now.Add(10 * time.Second) // 30 s ago
+	var heard push.Push
+	q.take(t.Context(), types.Message{MessageId: aws.String("m"), ReceiptHandle: aws.String("1"), Body: &body, Attributes: map[string]string{
+		string(types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp): fmt.Sprint(first.UnixMilli()),
+	}}, func(d push.Delivery) { heard = d.Push })
+	if ago := now.Sub(heard.First); (ago - 30*time.Second).Abs() > 2*time.Second {
+		t.Errorf("%s ago, want 30s", ago)
+	}
+}
