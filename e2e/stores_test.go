@@ -23,13 +23,7 @@ func TestStores(t *testing.T) {
 			s, err := w.Verified(ctx, asOf, began)
 			need(t, err)
 			checkFullSync(t, s, asOf)
-			for _, check := range []string{"redis-sentinel", "kafka"} {
-				verdict, err := w.SmokeVerdict(ctx, check)
-				need(t, err)
-				if verdict != "ok" {
-					t.Errorf("smoke's check %s: %q, want ok", check, verdict)
-				}
-			}
+			stores(ctx, t, "ok")
 		})).
 		Assess("and not any more, when they are not asked for: the services run on in the same Pods", step(func(ctx context.Context, t *testing.T) {
 			asOf := world.Now()
@@ -37,13 +31,7 @@ func TestStores(t *testing.T) {
 			s, err := w.Deployed(ctx, asOf)
 			need(t, err)
 			checkFullSync(t, s, asOf)
-			for _, check := range []string{"redis-sentinel", "kafka"} {
-				verdict, err := w.SmokeVerdict(ctx, check)
-				need(t, err)
-				if verdict != "skipped" {
-					t.Errorf("smoke's check %s: %q, want skipped", check, verdict)
-				}
-			}
+			stores(ctx, t, "skipped")
 			samePods(ctx, t, v.pods)
 			clean = v.sha
 		})).
@@ -53,4 +41,16 @@ func TestStores(t *testing.T) {
 			}
 		})).
 		Feature())
+}
+
+// stores fails the test unless smoke said that of both stores.
+func stores(ctx context.Context, t *testing.T, want string) {
+	t.Helper()
+	for _, check := range []string{"redis-sentinel", "kafka"} {
+		verdict, err := w.SmokeVerdict(ctx, check)
+		need(t, err)
+		if verdict != want {
+			t.Errorf("smoke's check %s: %q, want %s", check, verdict, want)
+		}
+	}
 }
