@@ -11,8 +11,7 @@ import (
 
 // split tells pushes that are not deployed yet from those that are: recorded as
 // such, or older than the instant in force, or than the one that failed.
-func split(now Now, app *application.Application, pushes []push.Push) (fresh, covered []push.Push) {
-	took := tookIn(app)
+func split(now Now, app *application.Application, pushes []push.Push, took func(id string) bool) (fresh, covered []push.Push) {
 	for _, p := range pushes {
 		if isCovered(now, app, p, took) {
 			covered = append(covered, p)
@@ -26,6 +25,19 @@ func split(now Now, app *application.Application, pushes []push.Push) (fresh, co
 // Covered says whether a push needs no move any more.
 func Covered(now Now, app *application.Application, p push.Push) bool {
 	return isCovered(now, app, p, tookIn(app))
+}
+
+func isCovered(now Now, app *application.Application, p push.Push, took func(id string) bool) bool {
+	r := app.Record
+	if p.Known(r.Covered) {
+		return true
+	}
+	// What waits takes in what is older. Its IDs are the newest only: a poller that
+	// tells of more than these would have them written again and again.
+	if q := r.Pending; q != nil && (p.Known(q.IDs) || p.Time.Before(q.Newest.Add(-Margin))) {
+		return true
+	}
+	return p.Time.Before(Reference(now, app).Add(-Margin)) || took(p.ID)
 }
 
 // tookIn says whether the last sync with hooks, or that at the newest instant of the
@@ -58,13 +70,12 @@ func held(app *application.Application, at time.Time) []string {
 
 // dealtWith gives what a record has taken in, and what still waits, once the last
 // sync is taken into account.
-func dealtWith(app *application.Application) (covered []string, pending *application.Pending) {
+func dealtWith(app *application.Application, took func(id string) bool) (covered []string, pending *application.Pending) {
 	r := app.Record
 	p := r.Pending
 	if p == nil {
 		return r.Covered, nil
 	}
-	took := tookIn(app)
 	all := p.Count <= len(p.IDs) // those that were left out may be in no sync
 	if slices.ContainsFunc(p.IDs, func(id string) bool {
 		return !(push.Push{ID: id}).Known(r.Covered) && !(all && took(id))
@@ -90,8 +101,8 @@ func Reference(now Now, app *application.Application) time.Time {
 
 // waitingPending is the recorded set of waiting pushes, if it is still to be
 // deployed.
-func waitingPending(now Now, app *application.Application) *application.Pending {
-	_, p := dealtWith(app)
+func waitingPending(now Now, app *application.Application, took func(id string) bool) *application.Pending {
+	_, p := dealtWith(app, took)
 	if p == nil || p.Newest.Before(Reference(now, app).Add(-Margin)) {
 		return nil
 	}

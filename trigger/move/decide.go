@@ -101,9 +101,10 @@ func Decide(now Now, app *application.Application, batch settle.Batch, o Options
 	if app.Stale {
 		return Action{Outcome: Mended, Change: application.Change{Record: app.Record}}
 	}
-	fresh, dropped := split(now, app, batch.Pushes)
+	took := tookIn(app)
+	fresh, dropped := split(now, app, batch.Pushes, took)
 	a := Action{Dropped: dropped}
-	pending := waitingPending(now, app)
+	pending := waitingPending(now, app, took)
 	if len(fresh) == 0 && pending == nil {
 		return a
 	}
@@ -156,7 +157,7 @@ func Judge(now Now, app *application.Application, o Options) (Action, bool) {
 			return Action{Outcome: RolledBack, Change: Back(now, app, target.AsOf, o.By, why), Why: why}, true
 		}
 	}
-	r.Covered, r.Pending = dealtWith(app)
+	r.Covered, r.Pending = dealtWith(app, tookIn(app))
 	if r.Bad.IsZero() {
 		r.Images = held(app, r.Instant)
 	}
@@ -188,19 +189,6 @@ func Busy(app *application.Application) string {
 		return "a sync is running"
 	}
 	return ""
-}
-
-func isCovered(now Now, app *application.Application, p push.Push, took func(id string) bool) bool {
-	r := app.Record
-	if p.Known(r.Covered) {
-		return true
-	}
-	// What waits takes in what is older. Its IDs are the newest only: a poller that
-	// tells of more than these would have them written again and again.
-	if q := r.Pending; q != nil && (p.Known(q.IDs) || p.Time.Before(q.Newest.Add(-Margin))) {
-		return true
-	}
-	return p.Time.Before(Reference(now, app).Add(-Margin)) || took(p.ID)
 }
 
 func pendingOf(pushes []push.Push) *application.Pending {
@@ -271,7 +259,7 @@ func Back(now Now, app *application.Application, to time.Time, by, why string) a
 	if old.Bad.After(bad) {
 		bad = old.Bad
 	}
-	covered, pending := dealtWith(app)
+	covered, pending := dealtWith(app, tookIn(app))
 	// An instant that a person set ahead of the clock tells nothing of what is pushed
 	// until it comes.
 	var images []string
