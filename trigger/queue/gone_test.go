@@ -11,6 +11,13 @@ import (
 	"github.com/proerror77/nova-staging/trigger/push"
 )
 
+// pushedAt is the message about a push.
+func pushedAt(at time.Time) *string {
+	return aws.String(fmt.Sprintf(`{"id": "1", "source": "aws.ecr", "detail-type": "ECR Image Action", "account": "025434362120", "region": "ap-northeast-1", "time": %q,
+		"detail": {"result": "SUCCESS", "action-type": "PUSH", "repository-name": "nova/auth", "image-digest": "sha256:%064d", "image-tag": "x"}}`,
+		at.UTC().Format(time.RFC3339), 1))
+}
+
 // TestAMessageThatComesAgainIsDeletedOnce has a message come again and again, as for
 // days while the role lacks the right to delete.
 func TestAMessageThatComesAgainIsDeletedOnce(t *testing.T) {
@@ -30,12 +37,9 @@ func TestAMessageThatComesAgainIsDeletedOnce(t *testing.T) {
 func TestAMessageThatComesAgainWhileItIsHeldIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	q := answered(t, 0, func(asked) string { return "" })
-	body := fmt.Sprintf(`{"id": "1", "source": "aws.ecr", "detail-type": "ECR Image Action", "account": "025434362120", "region": "ap-northeast-1", "time": %q,
-		"detail": {"result": "SUCCESS", "action-type": "PUSH", "repository-name": "nova/auth", "image-digest": "sha256:%064d", "image-tag": "x"}}`,
-		time.Now().UTC().Format(time.RFC3339), 1)
 	var heard []push.Delivery
 	for _, handle := range []string{"1", "2"} {
-		q.take(t.Context(), types.Message{MessageId: aws.String("m"), ReceiptHandle: aws.String(handle), Body: &body}, func(d push.Delivery) { heard = append(heard, d) })
+		q.take(t.Context(), types.Message{MessageId: aws.String("m"), ReceiptHandle: aws.String(handle), Body: pushedAt(time.Now())}, func(d push.Delivery) { heard = append(heard, d) })
 	}
 	if len(heard) != 1 {
 		t.Fatalf("it is delivered %d times", len(heard))
@@ -52,12 +56,9 @@ func TestWhenAMessageWasFirstReceivedIsByOurClock(t *testing.T) {
 	q := answered(t, 0, func(asked) string { return "" })
 	now := time.Now()
 	q.o.Clock.See(now.Add(40*time.Second), now, now)
-	body := fmt.Sprintf(`{"id": "1", "source": "aws.ecr", "detail-type": "ECR Image Action", "account": "025434362120", "region": "ap-northeast-1", "time": %q,
-		"detail": {"result": "SUCCESS", "action-type": "PUSH", "repository-name": "nova/auth", "image-digest": "sha256:%064d", "image-tag": "x"}}`,
-		now.UTC().Format(time.RFC3339), 1)
 	first := now.Add(10 * time.Second) // 30 s ago
 	var heard push.Push
-	q.take(t.Context(), types.Message{MessageId: aws.String("m"), ReceiptHandle: aws.String("1"), Body: &body, Attributes: map[string]string{
+	q.take(t.Context(), types.Message{MessageId: aws.String("m"), ReceiptHandle: aws.String("1"), Body: pushedAt(now), Attributes: map[string]string{
 		string(types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp): fmt.Sprint(first.UnixMilli()),
 	}}, func(d push.Delivery) { heard = d.Push })
 	if ago := now.Sub(heard.First); (ago - 30*time.Second).Abs() > 2*time.Second {
